@@ -1,0 +1,138 @@
+//! Every bound of the daemon, each with its reason. A queue, buffer or count without one here does not pass review.
+
+/// Longest guild message taken (bytes of its JSON): `limits.message_bytes` by default.
+pub const MESSAGE_BYTES: usize = 64 * 1024;
+/// What a frame may carry beyond the message in it: packet type, namespace, event name, a recovery offset.
+pub const FRAME_ENVELOPE_BYTES: usize = 2 * 1024;
+/// JSON nested deeper is not looked at: no message of ours is deeper than 4.
+pub const JSON_DEPTH: usize = 32;
+/// Arguments of one event that are cut out: the message and perhaps a recovery offset.
+pub const EVENT_ARGS: usize = 4;
+/// Attachments of a binary packet that are waited for; the official server's own limit is 10.
+pub const BINARY_ATTACHMENTS: u32 = 10;
+
+/// Read and write buffer of a WebSocket: an idle link keeps both.
+pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
+/// What may wait in a WebSocket's write buffer before the connection counts as stuck.
+pub const WEBSOCKET_WRITE_MAX_BYTES: usize = 64 * 1024;
+/// Frames without a whole message between them (pings, empty continuations) before a peer counts as hostile.
+pub const EMPTY_FRAMES: u32 = 1024;
+/// Plaintext that rustls may hold back for a slow socket (its default is 64 KiB).
+pub const TLS_SEND_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Answer of the mint, of a post and of other small calls.
+pub const SMALL_BODY_BYTES: usize = 16 * 1024;
+/// Answer of the channel list, read row by row.
+pub const CHANNELS_BODY_BYTES: usize = 256 * 1024;
+/// One page of history; a larger one is asked for again with half the limit.
+pub const HISTORY_BODY_BYTES: usize = 96 * 1024;
+/// How far an answer that is too large alone is read (not kept) to find the message's id.
+pub const OVERSIZE_SCAN_BYTES: usize = 8 * 1024 * 1024;
+/// Messages asked for in one page of history.
+pub const HISTORY_LIMIT: usize = 20;
+/// Pages read to find the end of a history whose list has no `lastMessageId`.
+pub const HISTORY_SEEK_PAGES: u32 = 200;
+/// Reconciling history calls a second, for each link.
+pub const HISTORY_CALLS_PER_S: u64 = 5;
+/// ureq's buffers, each way; its default is 128 KiB.
+pub const HTTP_BUFFER_BYTES: usize = 8 * 1024;
+/// Response headers of one HTTP answer.
+pub const HTTP_HEADER_BYTES: usize = 8 * 1024;
+/// A token, in bytes; JWTs are 0.2 to 2 KiB.
+pub const TOKEN_BYTES: usize = 8 * 1024;
+
+/// Channels of one link; further ones are not joined, and counted.
+pub const CHANNELS: usize = 1024;
+/// Links of one daemon.
+pub const LINKS: usize = 256;
+/// Agents of one daemon.
+pub const AGENTS: usize = 64;
+/// An id that a guild gives (message, channel, user): longer ones are malformed.
+pub const ID_BYTES: usize = 128;
+/// A channel's or author's name kept in memory.
+pub const NAME_BYTES: usize = 128;
+/// Messages of one link that wait in memory with their text; what history can refill waits there.
+pub const WINDOW_MESSAGES: usize = 64;
+/// Bytes of text that wait in memory for one link.
+pub const WINDOW_BYTES: usize = 128 * 1024;
+/// Messages of one channel whose place in the history is not settled yet; ids only once their turn is done.
+pub const CHANNEL_ENTRIES: usize = 512;
+/// Ids remembered for each link to know a message that came twice.
+pub const DEDUPE_IDS: usize = 4096;
+/// Own posts remembered for each link, to know a reply to them as a mention.
+pub const OWN_POSTS: usize = 256;
+/// Replies that wait to be posted, for each link.
+pub const OUTBOX_POSTS: usize = 64;
+/// Bytes of replies that wait to be posted, for each link.
+pub const OUTBOX_BYTES: usize = 256 * 1024;
+/// Turns open at once for one agent (`parallel` at most).
+pub const PARALLEL: u16 = 64;
+/// Bot messages that count in one conversation within `BOT_SPAN_MS`.
+pub const BOT_TURNS: usize = 20;
+/// The span of the bot-to-bot budget.
+pub const BOT_SPAN_MS: u64 = 60_000;
+/// Conversations whose bot-to-bot budget is remembered; the oldest goes.
+pub const BOT_CONVERSATIONS: usize = 64;
+/// `send`s remembered by their id, for each agent.
+pub const SENDS: usize = 1024;
+
+/// A line of `guild-agent/1`, an exec agent's standard output, an HTTP agent's answer.
+pub const REPLY_BYTES: usize = 64 * 1024;
+/// A JSON line of an agent: a reply with every byte escaped would be longer, and is refused by name.
+pub const AGENT_LINE_BYTES: usize = 160 * 1024;
+/// Tail of an agent's stderr that is logged.
+pub const STDERR_BYTES: usize = 2 * 1024;
+/// Agents' connections on one socket.
+pub const AGENT_CLIENTS: usize = 16;
+/// Attachments fetched for one message.
+pub const ATTACHMENTS: usize = 8;
+
+/// A line on the control socket.
+pub const CONTROL_LINE_BYTES: usize = 64 * 1024;
+/// Clients of the control socket at once.
+pub const CONTROL_CLIENTS: usize = 16;
+/// Lines that wait for a slow `tail`; further ones are counted and dropped.
+pub const TAIL_LINES: usize = 256;
+/// A configuration file.
+pub const CONFIG_BYTES: usize = 256 * 1024;
+/// A key file.
+pub const KEY_BYTES: usize = 4 * 1024;
+
+/// The journal is rewritten when its log grows past this and holds mostly what is over.
+pub const JOURNAL_BYTES: usize = 256 * 1024;
+/// One record of the journal: a reply of the longest kind with its keys.
+pub const JOURNAL_RECORD_BYTES: usize = 96 * 1024;
+
+/// Happenings that wait for the loop; pumps wait when it is full.
+pub const HAPPENINGS: usize = 64;
+
+/// Stack of the thread that mints.
+pub const MINT_STACK_BYTES: usize = 192 * 1024;
+/// Stack of the thread that makes every other call.
+pub const CALL_STACK_BYTES: usize = 192 * 1024;
+/// Stack of the thread that looks names up: getaddrinfo of glibc wants room.
+pub const DNS_STACK_BYTES: usize = 128 * 1024;
+/// Stack of a thread that waits for an HTTP agent.
+pub const AGENT_STACK_BYTES: usize = 192 * 1024;
+
+/// Deadline of a name lookup.
+pub const DNS_MS: u64 = 5_000;
+/// Deadline of a TCP connect, for each address.
+pub const TCP_MS: u64 = 5_000;
+/// Deadline of a TLS handshake.
+pub const TLS_MS: u64 = 10_000;
+/// Deadline of the WebSocket upgrade.
+pub const UPGRADE_MS: u64 = 10_000;
+/// Deadline of a write on a WebSocket.
+pub const WRITE_MS: u64 = 10_000;
+/// Deadline of a close.
+pub const CLOSE_MS: u64 = 2_000;
+/// Deadline of the mint.
+pub const MINT_MS: u64 = 10_000;
+/// Deadline of any other call.
+pub const CALL_MS: u64 = 20_000;
+
+/// Shortest and longest ping interval and timeout that a guild is believed.
+pub const PING_MS: std::ops::RangeInclusive<u64> = 100..=300_000;
+/// Shortest and longest Retry-After that a guild is believed.
+pub const RETRY_AFTER_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;

@@ -1,0 +1,1 @@
+//! The codecs: text frames in, borrowed packets out, and back.

@@ -1,0 +1,4 @@
+//! (to be written)
+
+/// What came of a call, owned.
+pub struct Answered;

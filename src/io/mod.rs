@@ -1,0 +1,44 @@
+//! The world: the only files that may name sockets, threads, files and clocks. Pumps translate, and decide nothing.
+
+use crate::agent::Said;
+use crate::call::Ticket;
+use crate::message::{AgentId, Line};
+use crate::relay::port::{Client, Command, Lost, Stored};
+use async_tungstenite::tungstenite::Utf8Bytes;
+
+pub mod agent;
+pub mod clock;
+pub mod control;
+pub mod disk;
+pub mod dns;
+pub mod http;
+pub mod shell;
+pub mod tls;
+pub mod websocket;
+
+/// What a pump or a thread tells the loop, owned; the loop turns it into a borrowed `Input`.
+pub enum Happening {
+    /// A WebSocket's upgrade was answered 101.
+    Opened(Line),
+    /// A text message.
+    Text(Line, Utf8Bytes),
+    /// A binary message, of so many bytes.
+    Binary(Line, usize),
+    /// The last frame is on its way.
+    FrameSent(Line),
+    /// A WebSocket is over.
+    Lost(Line, Lost),
+    /// An HTTP call came back.
+    Answer(Ticket, http::Answered),
+    /// An agent said something.
+    Agent(AgentId, Said<'static>),
+    /// The journal was written.
+    Disk(Stored),
+    /// Somebody on the control socket asks for something, or a signal came.
+    Control(Client, Command),
+    /// Read the configuration again; whoever asked is told.
+    Reread(Client),
+}
+
+/// Where pumps and threads post happenings; bounded by `budget::HAPPENINGS`, so a full loop holds them back.
+pub type Post = smol::channel::Sender<Happening>;

@@ -1,0 +1,112 @@
+//! What `status` prints: plain values, written as JSON (CONTRACT section 3, "Status").
+
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// The whole answer.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Status {
+    /// The program's version.
+    pub version: String,
+    /// Seconds since it started.
+    pub uptime_s: u64,
+    /// One for each agent in each guild.
+    pub links: Vec<LinkStatus>,
+    /// One for each agent.
+    pub agents: Vec<AgentStatus>,
+    /// Filled in by the shell.
+    pub process: ProcessStatus,
+}
+
+/// One link.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LinkStatus {
+    /// The agent's name.
+    pub agent: String,
+    /// The guild's name.
+    pub guild: String,
+    /// minting, connecting, joining, unproven, live, deaf, backoff, waiting_clock, unbound, refused.
+    pub state: &'static str,
+    /// When it came into that state, RFC 3339.
+    pub since: String,
+    /// The stable code of what went wrong last; null while nothing did.
+    pub reason: Option<&'static str>,
+    /// What was seen, or what is waited for, in words.
+    pub detail: String,
+    /// Seconds until the next attempt, while one is waited for.
+    pub next_try_s: Option<u64>,
+    /// Channels in the guild's list.
+    pub channels_total: usize,
+    /// Channels whose join was sent on this connection.
+    pub channels_joined: usize,
+    /// Channels proven on this connection.
+    pub channels_proven: usize,
+    /// When the socket last brought a message, RFC 3339.
+    pub last_event_at: Option<String>,
+    /// When a channel was last proven, RFC 3339.
+    pub last_proof_at: Option<String>,
+    /// Handshake attempts since the start.
+    pub attempts: u64,
+    /// Tokens minted since the start.
+    pub tokens_minted: u64,
+    /// Turns ended.
+    pub delivered: u64,
+    /// Messages that came from history.
+    pub replayed: u64,
+    /// Messages that came twice.
+    pub duplicates_dropped: u64,
+    /// Posts that the guild stored.
+    pub replies_posted: u64,
+    /// Posts that wait.
+    pub outbox_depth: usize,
+    /// What could not be kept, in all.
+    pub gaps: u64,
+    /// The same by its reason.
+    pub gaps_by_reason: BTreeMap<&'static str, u64>,
+    /// Timers that run now, in words and seconds: what may wake the daemon.
+    pub timers: BTreeMap<&'static str, u64>,
+}
+
+/// One agent.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct AgentStatus {
+    /// Its name.
+    pub agent: String,
+    /// exec, stdio, socket, http.
+    pub transport: &'static str,
+    /// ready, busy, missing, unbound.
+    pub state: &'static str,
+    /// The stable code of what went wrong last; null while nothing did.
+    pub reason: Option<&'static str>,
+    /// What was seen.
+    pub detail: String,
+    /// Turns open now.
+    pub turns_open: usize,
+    /// Messages that wait for a turn.
+    pub waiting: usize,
+    /// Turns ended since the start.
+    pub turns_done: u64,
+    /// Attempts that failed since the start.
+    pub turns_failed: u64,
+    /// Lines or bytes that could not be read, since the start.
+    pub garbled: u64,
+}
+
+/// The process.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct ProcessStatus {
+    /// Its id.
+    pub pid: u32,
+    /// Heap in use.
+    pub heap_bytes: usize,
+    /// The most that was in use.
+    pub heap_peak_bytes: usize,
+    /// What it may use.
+    pub heap_limit_bytes: usize,
+    /// Resident set.
+    pub rss_bytes: u64,
+    /// memory, group, each; or "none" where no state can be written.
+    pub state_mode: &'static str,
+    /// Why no state can be written, where that is so.
+    pub state_detail: String,
+}
