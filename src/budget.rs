@@ -10,6 +10,8 @@ pub const JSON_DEPTH: usize = 32;
 pub const EVENT_ARGS: usize = 4;
 /// Attachments of a binary packet that are waited for; the official server's own limit is 10.
 pub const BINARY_ATTACHMENTS: u32 = 10;
+/// A namespace that a guild names in a packet; ours is checked against the configuration.
+pub const NAMESPACE_BYTES: usize = 256;
 
 /// Read and write buffer of a WebSocket: an idle link keeps both.
 pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;

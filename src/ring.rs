@@ -1,1 +1,247 @@
-//! (to be written)
+//! What remembers with a bound: the window of ids that were seen, and queues bounded in items and bytes that count what
+//! they refused.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hasher};
+
+/// The last so many ids, to know one that comes twice. It keeps a 64-bit hash of each (two ids of one hash count as one)
+/// in at most 12 bytes an id, allocated as it fills.
+#[derive(Clone, Debug)]
+pub struct Window {
+    capacity: usize,
+    seed: u64,
+    /// Hashes in the order they came; once full, `next` is the oldest.
+    hashes: Vec<u64>,
+    next: usize,
+    /// Open addressing: places in `hashes`, near where their hash points; twice as long as `hashes` may grow.
+    index: Vec<u16>,
+}
+
+/// No place.
+const FREE: u16 = u16::MAX;
+/// Places are u16, and one value says `FREE`.
+const CAPACITY_MAX: usize = FREE as usize;
+
+impl Window {
+    /// Remembers so many ids, 1 to 65,535.
+    #[must_use]
+    pub fn new(capacity: usize) -> Self {
+        Self::seeded(capacity, 0)
+    }
+
+    /// The same, with hashes that a peer cannot foresee.
+    #[must_use]
+    pub fn seeded(capacity: usize, seed: u64) -> Self {
+        let capacity = capacity.clamp(1, CAPACITY_MAX);
+        Self { capacity, seed, hashes: Vec::new(), next: 0, index: Vec::new() }
+    }
+
+    /// Remembers an id; the oldest is forgotten for it. Whether it was new.
+    pub fn insert(&mut self, id: &str) -> bool {
+        let hash = self.hash(id);
+        if self.find(hash).is_some() {
+            return false;
+        }
+        if self.hashes.len() < self.capacity {
+            if self.hashes.len() == self.hashes.capacity() {
+                self.grow();
+            }
+            let place = self.hashes.len();
+            self.hashes.push(hash);
+            self.put(place);
+            return true;
+        }
+        self.forget(self.next);
+        if let Some(oldest) = self.hashes.get_mut(self.next) {
+            *oldest = hash;
+        }
+        self.put(self.next);
+        self.next = (self.next + 1) % self.capacity;
+        true
+    }
+
+    /// Whether it is remembered.
+    #[must_use]
+    pub fn contains(&self, id: &str) -> bool {
+        self.find(self.hash(id)).is_some()
+    }
+
+    /// Ids remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.hashes.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.hashes.is_empty()
+    }
+
+    /// Heap bytes held.
+    #[must_use]
+    pub fn heap_bytes(&self) -> usize {
+        self.hashes.capacity() * 8 + self.index.capacity() * 2
+    }
+
+    fn hash(&self, id: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        hasher.write_u64(self.seed);
+        hasher.write(id.as_bytes());
+        hasher.finish()
+    }
+
+    /// Doubles the room up to the capacity, and builds the index anew.
+    fn grow(&mut self) {
+        let room = (self.hashes.len() * 2).max(16).min(self.capacity);
+        self.hashes.reserve_exact(room - self.hashes.len());
+        self.index = vec![FREE; room * 2];
+        for place in 0..self.hashes.len() {
+            self.put(place);
+        }
+    }
+
+    /// Where in the index a hash is looked for first.
+    fn home(&self, hash: u64) -> usize {
+        ((u128::from(hash) * self.index.len() as u128) >> 64) as usize
+    }
+
+    fn after(&self, slot: usize) -> usize {
+        if slot + 1 == self.index.len() { 0 } else { slot + 1 }
+    }
+
+    /// The hash that a slot of the index leads to.
+    fn at(&self, slot: usize) -> Option<u64> {
+        self.index
+            .get(slot)
+            .filter(|place| **place != FREE)
+            .and_then(|place| self.hashes.get(usize::from(*place)))
+            .copied()
+    }
+
+    /// The slot that leads to a hash.
+    fn find(&self, hash: u64) -> Option<usize> {
+        let mut slot = self.home(hash);
+        loop {
+            match self.at(slot)? {
+                found if found == hash => return Some(slot),
+                _ => slot = self.after(slot),
+            }
+        }
+    }
+
+    /// Makes the index lead to a place in `hashes`.
+    fn put(&mut self, place: usize) {
+        let Some(hash) = self.hashes.get(place).copied() else { return };
+        let mut slot = self.home(hash);
+        while self.at(slot).is_some() {
+            slot = self.after(slot);
+        }
+        if let (Some(free), Ok(place)) = (self.index.get_mut(slot), u16::try_from(place)) {
+            *free = place;
+        }
+    }
+
+    /// Takes a place out of the index and closes the gap: whatever was pushed on by it moves back.
+    fn forget(&mut self, place: usize) {
+        let Some(mut gap) = self.hashes.get(place).and_then(|hash| self.find(*hash)) else { return };
+        let mut slot = self.after(gap);
+        while let Some(hash) = self.at(slot) {
+            let (home, len) = (self.home(hash), self.index.len());
+            // it may move back if its home is not between the gap and where it is
+            if (slot + len - home) % len >= (slot + len - gap) % len {
+                self.index.swap(gap, slot);
+                gap = slot;
+            }
+            slot = self.after(slot);
+        }
+        if let Some(slot) = self.index.get_mut(gap) {
+            *slot = FREE;
+        }
+    }
+}
+
+/// First in, first out, bounded in items and in bytes. What does not fit is handed back, and counted.
+#[derive(Clone, Debug)]
+pub struct Queue<T> {
+    items: VecDeque<(T, usize)>,
+    items_max: usize,
+    bytes: usize,
+    bytes_max: usize,
+    refused: u64,
+}
+
+impl<T> Queue<T> {
+    /// Room for so many items of so many bytes in all.
+    #[must_use]
+    pub fn new(items: usize, bytes: usize) -> Self {
+        Self { items: VecDeque::new(), items_max: items, bytes: 0, bytes_max: bytes, refused: 0 }
+    }
+
+    /// Appends an item that counts for so many bytes.
+    ///
+    /// # Errors
+    /// The item itself, where there is no room.
+    pub fn push(&mut self, item: T, bytes: usize) -> Result<(), T> {
+        if !self.has_room(bytes) {
+            self.refused += 1;
+            return Err(item);
+        }
+        self.bytes += bytes;
+        self.items.push_back((item, bytes));
+        Ok(())
+    }
+
+    /// Whether an item of so many bytes would be taken.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.items.len() < self.items_max && self.bytes.checked_add(bytes).is_some_and(|sum| sum <= self.bytes_max)
+    }
+
+    /// Takes the oldest item.
+    pub fn pop(&mut self) -> Option<T> {
+        let (item, bytes) = self.items.pop_front()?;
+        self.bytes -= bytes;
+        Some(item)
+    }
+
+    /// The oldest item.
+    #[must_use]
+    pub fn front(&self) -> Option<&T> {
+        self.items.front().map(|(item, _)| item)
+    }
+
+    /// The oldest item, to be changed; it goes on counting for the bytes it was pushed with.
+    pub fn front_mut(&mut self) -> Option<&mut T> {
+        self.items.front_mut().map(|(item, _)| item)
+    }
+
+    /// From the oldest to the newest.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
+        self.items.iter().map(|(item, _)| item)
+    }
+
+    /// Items in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// Bytes that its items count for.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Items refused since the start.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
+    }
+}

@@ -1,0 +1,263 @@
+//! JSON as text: a strict scanner (RFC 8259) and what cuts pieces out of scanned text. It comes before any JSON library
+//! sees what a peer sent: one pass, no allocation, no recursion, depth at most `budget::JSON_DEPTH`.
+
+pub use super::rows::{IdScan, Rows, rows};
+use super::{Malformed, rows::element_end};
+use crate::budget;
+use std::borrow::Cow;
+
+/// Whether the whole text is exactly one JSON value, space around it allowed.
+///
+/// # Errors
+/// What is wrong with it: its grammar, or its depth.
+pub fn scan(text: &str) -> Result<(), Malformed> {
+    let bytes = text.as_bytes();
+    let end = value_end(bytes, skip_space(bytes, 0), budget::JSON_DEPTH)?;
+    if skip_space(bytes, end) == bytes.len() { Ok(()) } else { Err(Malformed("text after the JSON value")) }
+}
+
+/// The elements of a scanned array, as they are written. Text that is not an array has none.
+pub fn elements(array: &str) -> impl Iterator<Item = &str> {
+    pieces(array, b'[')
+}
+
+/// The value of a top-level member of a scanned object, as it is written; of members with one name the last.
+#[must_use]
+pub fn member<'a>(object: &'a str, key: &str) -> Option<&'a str> {
+    let mut found = None;
+    for piece in pieces(object, b'{') {
+        let Some(colon) = literal_end(piece.as_bytes()) else { continue };
+        let Some((name, value)) = piece.split_at_checked(colon) else { continue };
+        if string(name).is_some_and(|name| name == key) {
+            found = value.trim_start_matches(SPACE).strip_prefix(':').map(|value| value.trim_matches(SPACE));
+        }
+    }
+    found
+}
+
+/// The text of a JSON string literal (its quotes included); borrowed where nothing is escaped. Half a surrogate pair, which
+/// JavaScript writes where a text was cut inside a character, becomes U+FFFD. `None`: it is not a string literal.
+#[must_use]
+pub fn string(raw: &str) -> Option<Cow<'_, str>> {
+    if string_end(raw.as_bytes(), 0) != Ok(raw.len()) {
+        return None;
+    }
+    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
+    let Some(first) = inner.find('\\') else { return Some(Cow::Borrowed(inner)) };
+    let mut out = String::with_capacity(inner.len());
+    out.push_str(inner.get(..first)?);
+    let mut rest = inner.get(first..)?;
+    while let Some(escaped) = rest.strip_prefix('\\') {
+        rest = unescape(escaped, &mut out)?;
+        let plain = rest.find('\\').unwrap_or(rest.len());
+        let (text, next) = rest.split_at_checked(plain)?;
+        out.push_str(text);
+        rest = next;
+    }
+    Some(Cow::Owned(out))
+}
+
+/// Appends the text as a JSON string literal.
+pub fn write_string(text: &str, out: &mut String) {
+    use std::fmt::Write;
+    out.push('"');
+    for c in text.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c < ' ' => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+}
+
+/// What RFC 8259 calls whitespace.
+const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
+
+/// Top-level pieces between the bracket that opens and the one that closes, cut at commas.
+fn pieces(text: &str, open: u8) -> impl Iterator<Item = &str> {
+    let bytes = text.as_bytes();
+    let mut at = skip_space(bytes, 0);
+    let mut more = bytes.get(at) == Some(&open);
+    std::iter::from_fn(move || {
+        if !more {
+            return None;
+        }
+        let from = skip_space(bytes, at + 1);
+        at = element_end(bytes, from)?;
+        more = bytes.get(at) == Some(&b',');
+        text.get(from..at).map(|piece| piece.trim_end_matches(SPACE)).filter(|piece| !piece.is_empty())
+    })
+}
+
+/// Reads one escape behind its backslash and gives what follows it.
+fn unescape<'a>(escaped: &'a str, out: &mut String) -> Option<&'a str> {
+    let mut rest = escaped.chars();
+    match rest.next()? {
+        'b' => out.push('\u{8}'),
+        'f' => out.push('\u{c}'),
+        'n' => out.push('\n'),
+        'r' => out.push('\r'),
+        't' => out.push('\t'),
+        'u' => {
+            let (digits, after) = rest.as_str().split_at_checked(4)?;
+            let unit = u32::from_str_radix(digits, 16).ok()?;
+            return Some(match low_surrogate(unit, after) {
+                Some((c, after)) => {
+                    out.push(c);
+                    after
+                }
+                None => {
+                    out.push(char::from_u32(unit).unwrap_or(char::REPLACEMENT_CHARACTER));
+                    after
+                }
+            });
+        }
+        c => out.push(c),
+    }
+    Some(rest.as_str())
+}
+
+/// The character of a surrogate pair, where `high` begins one and its other half follows.
+fn low_surrogate(high: u32, after: &str) -> Option<(char, &str)> {
+    if !(0xD800..0xDC00).contains(&high) {
+        return None;
+    }
+    let (digits, after) = after.strip_prefix("\\u")?.split_at_checked(4)?;
+    let low = u32::from_str_radix(digits, 16).ok().filter(|low| (0xDC00..0xE000).contains(low))?;
+    char::from_u32(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00)).map(|c| (c, after))
+}
+
+/// Where the string literal that begins a text ends; for text that was scanned.
+fn literal_end(bytes: &[u8]) -> Option<usize> {
+    string_end(bytes, 0).ok()
+}
+
+pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+        at += 1;
+    }
+    at
+}
+
+/// Where the value that begins at `at` ends. A bit for each open container says whether it is an object.
+pub(super) fn value_end(bytes: &[u8], mut at: usize, depth_max: usize) -> Result<usize, Malformed> {
+    let (mut objects, mut depth) = (0u64, 0usize);
+    loop {
+        // a value is due
+        let open = bytes.get(at).copied().ok_or(Malformed("JSON that ends too early"))?;
+        if open == b'{' || open == b'[' {
+            if depth >= depth_max.min(64) {
+                return Err(Malformed("JSON that is nested too deep"));
+            }
+            depth += 1;
+            objects = objects << 1 | u64::from(open == b'{');
+            at = skip_space(bytes, at + 1);
+            if bytes.get(at) != Some(if open == b'{' { &b'}' } else { &b']' }) {
+                if open == b'{' {
+                    at = key_end(bytes, at)?;
+                }
+                continue;
+            }
+        } else {
+            at = scalar_end(bytes, at)?;
+            if depth == 0 {
+                return Ok(at);
+            }
+            at = skip_space(bytes, at);
+        }
+        // a value is over: its container goes on or is over too
+        loop {
+            match (bytes.get(at), objects & 1 == 1) {
+                (Some(b','), true) => {
+                    at = key_end(bytes, skip_space(bytes, at + 1))?;
+                    break;
+                }
+                (Some(b','), false) => {
+                    at = skip_space(bytes, at + 1);
+                    break;
+                }
+                (Some(b'}'), true) | (Some(b']'), false) => {
+                    (depth, objects, at) = (depth - 1, objects >> 1, at + 1);
+                    if depth == 0 {
+                        return Ok(at);
+                    }
+                    at = skip_space(bytes, at);
+                }
+                (None, _) => return Err(Malformed("JSON that ends too early")),
+                (Some(_), _) => return Err(Malformed("a comma or a closing bracket is missing in JSON")),
+            }
+        }
+    }
+}
+
+/// Behind a member's name, its colon and the space after it.
+fn key_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+    let at = skip_space(bytes, string_end(bytes, at)?);
+    if bytes.get(at) == Some(&b':') {
+        Ok(skip_space(bytes, at + 1))
+    } else {
+        Err(Malformed("a colon is missing in JSON"))
+    }
+}
+
+fn scalar_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+    let word = |word: &[u8]| match bytes.get(at..).is_some_and(|rest| rest.starts_with(word)) {
+        true => Ok(at + word.len()),
+        false => Err(Malformed("an unknown word in JSON")),
+    };
+    match bytes.get(at) {
+        Some(b'"') => string_end(bytes, at),
+        Some(b't') => word(b"true"),
+        Some(b'f') => word(b"false"),
+        Some(b'n') => word(b"null"),
+        Some(b'-' | b'0'..=b'9') => number_end(bytes, at),
+        _ => Err(Malformed("a value is missing in JSON")),
+    }
+}
+
+fn string_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+    if bytes.get(at) != Some(&b'"') {
+        return Err(Malformed("a string is missing in JSON"));
+    }
+    let mut at = at + 1;
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => match bytes.get(at + 1) {
+                Some(b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't') => at += 2,
+                Some(b'u') if bytes.get(at + 2..at + 6).is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) => at += 6,
+                _ => return Err(Malformed("a bad escape in a JSON string")),
+            },
+            Some(0..=0x1f) => return Err(Malformed("a control character in a JSON string")),
+            Some(_) => at += 1,
+            None => return Err(Malformed("a JSON string that does not end")),
+        }
+    }
+}
+
+fn number_end(bytes: &[u8], mut at: usize) -> Result<usize, Malformed> {
+    const BAD: Malformed = Malformed("a bad number in JSON");
+    let digits = |from: usize| {
+        let count = bytes.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count();
+        if count == 0 { Err(BAD) } else { Ok(from + count) }
+    };
+    if bytes.get(at) == Some(&b'-') {
+        at += 1;
+    }
+    at = if bytes.get(at) == Some(&b'0') { at + 1 } else { digits(at)? };
+    if bytes.get(at) == Some(&b'.') {
+        at = digits(at + 1)?;
+    }
+    if matches!(bytes.get(at), Some(b'e' | b'E')) {
+        at += 1 + usize::from(matches!(bytes.get(at + 1), Some(b'+' | b'-')));
+        at = digits(at)?;
+    }
+    Ok(at)
+}

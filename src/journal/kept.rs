@@ -1,0 +1,156 @@
+//! What a journal says in the end, and the shortest journal that says the same.
+
+use super::wire::{HEADER, NAME, decode};
+use super::{Cursor, Post, Record};
+use crate::budget;
+use std::collections::BTreeMap;
+
+/// What a journal says in the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// By link (`agent@guild`) and channel.
+    pub cursors: BTreeMap<(String, String), Cursor>,
+    /// By link and channel: messages whose turn is finished and that may lie past the cursor, as they finished; the last
+    /// `budget::DEDUPE_IDS`.
+    pub done: BTreeMap<(String, String), Vec<String>>,
+    /// By link: channel and post, in order, of what is neither stored nor given up.
+    pub posts: BTreeMap<String, Vec<(String, Post)>>,
+    /// By link: the guild's ids of the last `budget::OWN_POSTS` posts, as they were stored.
+    pub own: BTreeMap<String, Vec<String>>,
+}
+
+/// How a replay went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// Records read.
+    pub records: u64,
+    /// The journal is good so far, header included: what follows may be cut off.
+    pub good_bytes: usize,
+    /// Why it is not good to its end.
+    pub why_cut: Option<&'static str>,
+}
+
+/// Reads a journal up to its end, or to the first record that is torn or broken. An empty one is a new one.
+#[must_use]
+pub fn replay(bytes: &[u8]) -> (Kept, Replayed) {
+    let (mut kept, mut replayed) = (Kept::default(), Replayed::default());
+    let Some(mut rest) = bytes.strip_prefix(HEADER) else {
+        replayed.why_cut = match bytes {
+            [] => None,
+            _ if HEADER.starts_with(bytes) => Some("its header is torn"),
+            _ if bytes.starts_with(NAME) => Some("it is of another version of this program"),
+            _ => Some("it is not a journal"),
+        };
+        return (kept, replayed);
+    };
+    replayed.good_bytes = HEADER.len();
+    while !rest.is_empty() {
+        match decode(rest) {
+            Ok((record, length)) => {
+                kept.apply(record);
+                rest = rest.get(length..).unwrap_or_default();
+                replayed.records += 1;
+                replayed.good_bytes += length;
+            }
+            Err(why) => {
+                replayed.why_cut = Some(why);
+                break;
+            }
+        }
+    }
+    (kept, replayed)
+}
+
+impl Kept {
+    /// Takes one record in.
+    pub fn apply(&mut self, record: Record) {
+        match record {
+            Record::Cursor { link, channel, before, id, at_ms } => {
+                let place = (link, channel);
+                if let Some(done) = self.done.get_mut(&place) {
+                    done.retain(|done| id.as_ref() != Some(done) && before.as_ref() != Some(done));
+                    if done.is_empty() {
+                        self.done.remove(&place);
+                    }
+                }
+                self.cursors.insert(place, Cursor { before, id, at_ms });
+            }
+            Record::Turn { link, channel, message, posts } => {
+                for post in posts {
+                    self.post(&link, &channel, post);
+                }
+                remember(self.done.entry((link, channel)).or_default(), message, budget::DEDUPE_IDS);
+            }
+            Record::Post { link, channel, post } => self.post(&link, &channel, post),
+            Record::Posted { link, key, message } => {
+                if let Some(posts) = self.posts.get_mut(&link) {
+                    posts.retain(|(_, post)| post.key != key);
+                    if posts.is_empty() {
+                        self.posts.remove(&link);
+                    }
+                }
+                if let Some(message) = message {
+                    remember(self.own.entry(link).or_default(), message, budget::OWN_POSTS);
+                }
+            }
+            Record::Forget { link, channel } => {
+                let place = (link, channel);
+                self.cursors.remove(&place);
+                self.done.remove(&place);
+            }
+        }
+    }
+
+    /// Records that say the same as all that was replayed: a journal of them replays to an equal `Kept`.
+    #[must_use]
+    pub fn records(&self) -> Vec<Record> {
+        let cursors = self.cursors.iter().map(|((link, channel), cursor)| {
+            let Cursor { before, id, at_ms } = cursor.clone();
+            Record::Cursor { link: link.clone(), channel: channel.clone(), before, id, at_ms }
+        });
+        let done = self.done.iter().flat_map(|((link, channel), messages)| {
+            messages.iter().map(|message| Record::Turn {
+                link: link.clone(),
+                channel: channel.clone(),
+                message: message.clone(),
+                posts: Vec::new(),
+            })
+        });
+        let own = self.own.iter().flat_map(|(link, messages)| {
+            let posted = |message: &String| Record::Posted {
+                link: link.clone(),
+                key: String::new(),
+                message: Some(message.clone()),
+            };
+            messages.iter().map(posted)
+        });
+        let posts = self.posts.iter().flat_map(|(link, posts)| {
+            posts.iter().map(|(channel, post)| Record::Post {
+                link: link.clone(),
+                channel: channel.clone(),
+                post: post.clone(),
+            })
+        });
+        cursors.chain(done).chain(own).chain(posts).collect()
+    }
+
+    /// A post with a key that waits already is that post.
+    fn post(&mut self, link: &str, channel: &str, post: Post) {
+        let posts = self.posts.entry(link.to_owned()).or_default();
+        match posts.iter_mut().find(|(_, waiting)| waiting.key == post.key) {
+            Some((_, waiting)) => *waiting = post,
+            None => posts.push((channel.to_owned(), post)),
+        }
+    }
+}
+
+/// Appends an id that is not there yet; the oldest goes where there are too many.
+fn remember(ids: &mut Vec<String>, id: String, max: usize) {
+    if ids.contains(&id) {
+        return;
+    }
+    if ids.len() >= max {
+        ids.remove(0);
+    }
+    ids.push(id);
+}
