@@ -31,6 +31,7 @@ pub mod backoff;
 pub mod call;
 pub mod dialect;
 pub mod journal;
+pub mod port;
 pub mod session;
 pub mod status;
 pub mod token;

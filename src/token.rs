@@ -69,7 +69,8 @@ impl Life {
     /// Less than a fifth of its life, at most 60 s, is left.
     #[must_use]
     pub fn nears_end(self, now: Moment) -> bool {
-        self.end().since_ms(now) < (self.ms / 5).min(NEAR_MS)
+        let left = self.end().since_ms(now);
+        left == 0 || left < (self.ms / 5).min(NEAR_MS)
     }
 }
 
