@@ -1,0 +1,354 @@
+//! The dialect `fabric` (CONTRACT section 1).
+
+use super::{ChannelRow, Dialect, Heard, Incoming, JoinAnswer, Minted, Newest, Request};
+use crate::budget;
+use crate::call::{Method, Sink};
+use crate::codec::socket::Event;
+use crate::codec::{Malformed, json};
+use crate::message::{Attachment, Kind};
+use crate::secret::Secret;
+use crate::settings::Guild;
+use crate::text::Clipped;
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// A guild that speaks `fabric`.
+pub struct Fabric {
+    center: String,
+    url: String,
+    token: String,
+    channels: String,
+    history: String,
+    post: String,
+    attachment: String,
+    socket: String,
+}
+
+impl Fabric {
+    /// With the guild's own paths where it has some.
+    #[must_use]
+    pub fn new(guild: &Guild) -> Self {
+        let path = |name: &str, usual: &str| guild.paths.get(name).cloned().unwrap_or_else(|| usual.to_owned());
+        Self {
+            center: guild.center.clone(),
+            url: guild.url.clone(),
+            token: path("token", "/auth/token"),
+            channels: path("channels", "/channels"),
+            history: path("history", "/channels/{id}/messages"),
+            post: path("post", "/channels/{id}/messages"),
+            attachment: path("attachment", "/attachments/{id}"),
+            socket: path("socket", "/socket.io/"),
+        }
+    }
+
+    fn get(&self, url: String, sink: Sink) -> Request {
+        Request { method: Method::Get, url, body: None, idempotency_key: None, sink }
+    }
+
+    fn place(&self, path: &str, id: &str) -> String {
+        format!("{}{}", self.url, path.replace("{id}", &percent(id)))
+    }
+}
+
+impl Dialect for Fabric {
+    fn mint(&self, agent_id: &str, key: &Secret) -> Request {
+        let body = object(&[("agentId", Some(agent_id)), ("agentKey", Some(key.expose()))]);
+        Request {
+            method: Method::Post,
+            url: format!("{}{}", self.center, self.token),
+            body: Some(body),
+            idempotency_key: None,
+            sink: Sink::Memory(budget::SMALL_BODY_BYTES),
+        }
+    }
+
+    fn minted(&self, body: &[u8], date_ms: Option<u64>) -> Result<Minted, String> {
+        let text = std::str::from_utf8(body).map_err(|_| "the mint's answer is not UTF-8")?;
+        json::scan(text).map_err(|why| format!("the mint's answer is not JSON: {why}"))?;
+        let token = json::member(text, "guildAccessToken")
+            .and_then(json::string)
+            .ok_or("the mint's answer has no string `guildAccessToken`")?;
+        let in_s = json::member(text, "expiresIn").and_then(|raw| raw.parse::<f64>().ok());
+        let at = json::member(text, "expiresAt").and_then(json::string).and_then(|at| instant(&at));
+        let life_ms = match (in_s, at, date_ms) {
+            // from a number: negative is over already, absurd saturates
+            (Some(s), _, _) => Some((s.max(0.0) * 1000.0) as u64),
+            (None, Some(at), Some(date)) => Some(at.saturating_sub(date)),
+            (None, _, _) => None,
+        };
+        Ok(Minted { token: token.into_owned(), life_ms })
+    }
+
+    fn channels(&self) -> Request {
+        self.get(format!("{}{}", self.url, self.channels), Sink::Memory(budget::CHANNELS_BODY_BYTES))
+    }
+
+    fn channel_rows(&self, body: &[u8], each: &mut dyn FnMut(Result<ChannelRow, Malformed>)) -> bool {
+        let mut rows = json::rows(body);
+        for row in &mut rows {
+            each(row.and_then(channel_row));
+        }
+        rows.ended()
+    }
+
+    fn history(&self, channel: &str, after: Option<&str>, limit: usize) -> Request {
+        let mut url = self.place(&self.history, channel);
+        let mark = if url.contains('?') { '&' } else { '?' };
+        let _ = match after {
+            Some(after) => write!(url, "{mark}after={}&limit={limit}", percent(after)),
+            None => write!(url, "{mark}limit={limit}"),
+        };
+        self.get(url, Sink::MemoryOrId(budget::HISTORY_BODY_BYTES))
+    }
+
+    fn history_rows(&self, body: &[u8], each: &mut dyn FnMut(Result<Incoming<'_>, Malformed>, usize)) -> bool {
+        let mut rows = json::rows(body);
+        for row in &mut rows {
+            match row {
+                Ok(row) => each(message(row), row.len()),
+                Err(malformed) => each(Err(malformed), 0),
+            }
+        }
+        rows.ended()
+    }
+
+    fn post(&self, channel: &str, text: &str, reply_to: Option<&str>, key: &str) -> Request {
+        Request {
+            method: Method::Post,
+            url: self.place(&self.post, channel),
+            body: Some(object(&[("text", Some(text)), ("replyTo", reply_to), ("clientNonce", Some(key))])),
+            idempotency_key: Some(key.to_owned()),
+            sink: Sink::Memory(budget::HISTORY_BODY_BYTES),
+        }
+    }
+
+    fn posted(&self, body: &[u8]) -> Option<String> {
+        let text = std::str::from_utf8(body).ok()?;
+        json::scan(text).ok()?;
+        id_of(text).map(Cow::into_owned)
+    }
+
+    fn attachment(&self, id: &str) -> String {
+        self.place(&self.attachment, id)
+    }
+
+    fn socket_url(&self) -> String {
+        let base = match self.url.split_once("://") {
+            Some(("https", rest)) => format!("wss://{rest}"),
+            Some((_, rest)) => format!("ws://{rest}"),
+            None => format!("ws://{}", self.url),
+        };
+        let mark = if self.socket.contains('?') { '&' } else { '?' };
+        format!("{base}{}{mark}EIO=4&transport=websocket", self.socket)
+    }
+
+    fn connect_payload(&self, token: &str) -> String {
+        object(&[("token", Some(token))])
+    }
+
+    fn join(&self, channel: &str) -> String {
+        let mut args = String::from("[\"join_channel\",");
+        json::write_string(channel, &mut args);
+        args.push(']');
+        args
+    }
+
+    fn join_answer(&self, args: &str) -> JoinAnswer {
+        let Some(first) = json::elements(args).next() else { return JoinAnswer::Unclear };
+        match json::member(first, "ok") {
+            Some("true") => JoinAnswer::Joined,
+            Some("false") => JoinAnswer::Denied(sentence_of(first, "error")),
+            _ => JoinAnswer::Unclear,
+        }
+    }
+
+    fn event<'a>(&self, event: &Event<'a>) -> Heard<'a> {
+        let Some(first) = event.args.first().copied().flatten() else { return Heard::Other };
+        match event.name.as_ref() {
+            "message.created" => match message(first) {
+                Ok(incoming) if incoming.channel.is_empty() => Heard::Unreadable(Malformed("a message without channelId")),
+                Ok(incoming) => Heard::Message(incoming, first.len()),
+                Err(malformed) => Heard::Unreadable(malformed),
+            },
+            "exception" => denied(first),
+            _ => Heard::Other,
+        }
+    }
+
+    fn post_limit(&self) -> usize {
+        4000
+    }
+}
+
+/// `exception`, as NestJS sends it: `{"status","message","cause":{"pattern","data"}}`.
+fn denied(object: &str) -> Heard<'static> {
+    let cause = json::member(object, "cause");
+    let pattern = cause.and_then(|cause| json::member(cause, "pattern")).and_then(json::string);
+    if pattern.as_deref().is_some_and(|pattern| pattern != "join_channel") {
+        return Heard::Other;
+    }
+    let channel = cause.and_then(|cause| json::member(cause, "data")).and_then(json::string);
+    Heard::Denied(channel.map(Cow::into_owned), sentence_of(object, "message"))
+}
+
+fn sentence_of(object: &str, key: &str) -> String {
+    let said = json::member(object, key).map(|raw| json::string(raw).unwrap_or(Cow::Borrowed(raw)));
+    said.map_or_else(|| "it gave no reason".to_owned(), |said| Clipped(&said).to_string())
+}
+
+fn channel_row(row: &str) -> Result<ChannelRow, Malformed> {
+    let id = id_of(row).ok_or(Malformed("a channel without a usable id"))?;
+    let name = json::member(row, "name").and_then(json::string);
+    let kind = match json::member(row, "kind").and_then(json::string).as_deref() {
+        Some("dm") => Kind::Dm,
+        Some("group") => Kind::Group,
+        _ => Kind::Channel,
+    };
+    let last = match json::member(row, "lastMessageId") {
+        None => Newest::Unsaid,
+        Some(raw) => json::string(raw).map_or(Newest::Nothing, |id| Newest::Id(id.into_owned())),
+    };
+    let name = name.filter(|name| !name.is_empty() && name.len() <= budget::NAME_BYTES);
+    Ok(ChannelRow { name: name.unwrap_or_else(|| id.clone()).into_owned(), id: id.into_owned(), kind, last })
+}
+
+fn id_of(object: &str) -> Option<Cow<'_, str>> {
+    json::member(object, "id").and_then(json::string).filter(|id| !id.is_empty() && id.len() <= budget::ID_BYTES)
+}
+
+/// A message's JSON, scanned already, read in one pass.
+fn message(row: &str) -> Result<Incoming<'_>, Malformed> {
+    let row: Row<'_> = serde_json::from_str(row).map_err(|_| Malformed("a message whose fields do not read"))?;
+    if row.id.is_empty() || row.id.len() > budget::ID_BYTES {
+        return Err(Malformed("a message without a usable id"));
+    }
+    let (author_name, bot) = row.author.map_or((None, false), |author| (author.name, author.bot.unwrap_or(false)));
+    Ok(Incoming {
+        id: row.id,
+        channel: row.channel_id.unwrap_or_default(),
+        author: row.author_id.unwrap_or_default(),
+        author_name,
+        bot,
+        text: row.text.unwrap_or_default(),
+        reply_to: row.reply_to,
+        nonce: row.client_nonce,
+        mentions: row.mentions,
+        attachments: row.attachments.unwrap_or_default().into_iter().filter_map(attachment).collect(),
+        at: row.created_at.unwrap_or_default(),
+        thread: None,
+    })
+}
+
+fn attachment(row: AttachmentRow<'_>) -> Option<Attachment> {
+    let id = row.id.filter(|id| !id.is_empty() && id.len() <= budget::ID_BYTES)?;
+    Some(Attachment {
+        id: id.into_owned(),
+        name: row.name.unwrap_or_default().into_owned(),
+        media_type: row.media_type.unwrap_or_default().into_owned(),
+        size: row.size.unwrap_or(0),
+        fetched: crate::message::Fetched::NotAsked,
+    })
+}
+
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Row<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow, default)]
+    channel_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    author_id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    author: Option<AuthorRow<'a>>,
+    #[serde(borrow, default)]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    reply_to: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    client_nonce: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    mentions: Option<Vec<Cow<'a, str>>>,
+    #[serde(borrow, default)]
+    attachments: Option<Vec<AttachmentRow<'a>>>,
+    #[serde(borrow, default)]
+    created_at: Option<Cow<'a, str>>,
+}
+
+#[derive(serde::Deserialize)]
+struct AuthorRow<'a> {
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    #[serde(default)]
+    bot: Option<bool>,
+}
+
+#[derive(serde::Deserialize)]
+struct AttachmentRow<'a> {
+    #[serde(borrow, default)]
+    id: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    name: Option<Cow<'a, str>>,
+    #[serde(borrow, default, rename = "type")]
+    media_type: Option<Cow<'a, str>>,
+    #[serde(default)]
+    size: Option<u64>,
+}
+
+/// A JSON object of strings; those that are not there are left out.
+fn object(members: &[(&str, Option<&str>)]) -> String {
+    let mut out = String::from("{");
+    for (key, value) in members {
+        let Some(value) = value else { continue };
+        if out.len() > 1 {
+            out.push(',');
+        }
+        json::write_string(key, &mut out);
+        out.push(':');
+        json::write_string(value, &mut out);
+    }
+    out.push('}');
+    out
+}
+
+/// Percent-encoding of one path segment or query value (RFC 3986: everything but unreserved).
+fn percent(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    // a segment of dots alone would walk the path
+    if matches!(out.as_str(), "." | "..") { out.replace('.', "%2E") } else { out }
+}
+
+/// ISO-8601 (RFC 3339, or without a zone: UTC) to milliseconds since 1970.
+#[must_use]
+pub fn instant(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let (text, shift_ms) = zone(text);
+    let time = humantime::parse_rfc3339_weak(text).ok()?;
+    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let ms = i64::try_from(since.as_millis()).ok()?;
+    u64::try_from(ms - shift_ms).ok()
+}
+
+/// Cuts `+hh:mm` off; humantime reads UTC only.
+fn zone(text: &str) -> (&str, i64) {
+    let Some(split) = text.len().checked_sub(6).filter(|at| text.is_char_boundary(*at) && *at >= 10) else {
+        return (text, 0);
+    };
+    let (time, zone) = text.split_at(split);
+    let (sign, zone) = match (zone.strip_prefix('+'), zone.strip_prefix('-')) {
+        (Some(zone), _) => (1, zone),
+        (_, Some(zone)) => (-1, zone),
+        (None, None) => return (text, 0),
+    };
+    match zone.split_once(':').map(|(h, m)| (h.parse::<i64>(), m.parse::<i64>())) {
+        Some((Ok(hours), Ok(minutes))) => (time, sign * (hours * 60 + minutes) * 60_000),
+        _ => (text, 0),
+    }
+}
