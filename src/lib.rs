@@ -26,11 +26,13 @@ pub mod secret;
 pub mod settings;
 pub mod text;
 // floor 1: single-purpose machines
+pub mod address;
 pub mod agent;
 pub mod backoff;
 pub mod call;
 pub mod dialect;
 pub mod journal;
+pub mod lane;
 pub mod port;
 pub mod session;
 pub mod status;

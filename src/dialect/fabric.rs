@@ -222,29 +222,29 @@ fn message(row: &str) -> Result<Incoming<'_>, Malformed> {
     if row.id.is_empty() || row.id.len() > budget::ID_BYTES {
         return Err(Malformed("a message without a usable id"));
     }
-    let (author_name, bot) = row.author.map_or((None, false), |author| (author.name, author.bot.unwrap_or(false)));
+    let (author_name, bot) = row.author.map_or((None, false), |author| (plain(author.name), author.bot.unwrap_or(false)));
     Ok(Incoming {
         id: row.id,
-        channel: row.channel_id.unwrap_or_default(),
-        author: row.author_id.unwrap_or_default(),
+        channel: plain(row.channel_id).unwrap_or_default(),
+        author: plain(row.author_id).unwrap_or_default(),
         author_name,
         bot,
-        text: row.text.unwrap_or_default(),
-        reply_to: row.reply_to,
-        nonce: row.client_nonce,
-        mentions: row.mentions,
+        text: plain(row.text).unwrap_or_default(),
+        reply_to: plain(row.reply_to),
+        nonce: plain(row.client_nonce),
+        mentions: row.mentions.map(|ids| ids.into_iter().map(|id| id.0).collect()),
         attachments: row.attachments.unwrap_or_default().into_iter().filter_map(attachment).collect(),
-        at: row.created_at.unwrap_or_default(),
+        at: plain(row.created_at).unwrap_or_default(),
         thread: None,
     })
 }
 
 fn attachment(row: AttachmentRow<'_>) -> Option<Attachment> {
-    let id = row.id.filter(|id| !id.is_empty() && id.len() <= budget::ID_BYTES)?;
+    let id = plain(row.id).filter(|id| !id.is_empty() && id.len() <= budget::ID_BYTES)?;
     Some(Attachment {
         id: id.into_owned(),
-        name: row.name.unwrap_or_default().into_owned(),
-        media_type: row.media_type.unwrap_or_default().into_owned(),
+        name: plain(row.name).unwrap_or_default().into_owned(),
+        media_type: plain(row.media_type).unwrap_or_default().into_owned(),
         size: row.size.unwrap_or(0),
         fetched: crate::message::Fetched::NotAsked,
     })
@@ -256,29 +256,29 @@ struct Row<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     #[serde(borrow, default)]
-    channel_id: Option<Cow<'a, str>>,
+    channel_id: Option<Text<'a>>,
     #[serde(borrow, default)]
-    author_id: Option<Cow<'a, str>>,
+    author_id: Option<Text<'a>>,
     #[serde(borrow, default)]
     author: Option<AuthorRow<'a>>,
     #[serde(borrow, default)]
-    text: Option<Cow<'a, str>>,
+    text: Option<Text<'a>>,
     #[serde(borrow, default)]
-    reply_to: Option<Cow<'a, str>>,
+    reply_to: Option<Text<'a>>,
     #[serde(borrow, default)]
-    client_nonce: Option<Cow<'a, str>>,
+    client_nonce: Option<Text<'a>>,
     #[serde(borrow, default)]
-    mentions: Option<Vec<Cow<'a, str>>>,
+    mentions: Option<Vec<Text<'a>>>,
     #[serde(borrow, default)]
     attachments: Option<Vec<AttachmentRow<'a>>>,
     #[serde(borrow, default)]
-    created_at: Option<Cow<'a, str>>,
+    created_at: Option<Text<'a>>,
 }
 
 #[derive(serde::Deserialize)]
 struct AuthorRow<'a> {
     #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
+    name: Option<Text<'a>>,
     #[serde(default)]
     bot: Option<bool>,
 }
@@ -286,13 +286,22 @@ struct AuthorRow<'a> {
 #[derive(serde::Deserialize)]
 struct AttachmentRow<'a> {
     #[serde(borrow, default)]
-    id: Option<Cow<'a, str>>,
+    id: Option<Text<'a>>,
     #[serde(borrow, default)]
-    name: Option<Cow<'a, str>>,
+    name: Option<Text<'a>>,
     #[serde(borrow, default, rename = "type")]
-    media_type: Option<Cow<'a, str>>,
+    media_type: Option<Text<'a>>,
     #[serde(default)]
     size: Option<u64>,
+}
+
+/// Borrows where it can: serde takes `Option<Cow<str>>` as owned always, a newtype it does not.
+#[derive(Default, serde::Deserialize)]
+#[serde(transparent)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+fn plain(text: Option<Text<'_>>) -> Option<Cow<'_, str>> {
+    text.map(|text| text.0)
 }
 
 /// A JSON object of strings; those that are not there are left out.

@@ -1,0 +1,265 @@
+//! One channel's messages on their way to the agent: in the order of history where history was read, in the order of
+//! the socket behind it. It knows where the durable cursor stands and what is still open; it asks for nothing itself.
+
+use crate::budget;
+use crate::message::Message;
+use std::collections::VecDeque;
+
+/// A place in a channel's history: right behind the message `id`, with the one before it, to see whether history was
+/// cut there. Without `id`: at the channel's beginning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Place {
+    /// The message before `id`, where it is known.
+    pub before: Option<String>,
+    /// The last message on this side.
+    pub id: Option<String>,
+}
+
+impl Place {
+    fn step(&mut self, id: &str) {
+        self.before = self.id.take();
+        self.id = Some(id.to_owned());
+    }
+}
+
+/// A channel's lane.
+pub struct Lane {
+    entries: VecDeque<Entry>,
+    /// So many entries at the front stand as history lists them.
+    settled: usize,
+    cursor: Place,
+    read: Place,
+    cursor_moved: bool,
+    following: bool,
+    dropped: bool,
+    waiting: usize,
+    waiting_bytes: usize,
+}
+
+struct Entry {
+    id: String,
+    what: What,
+}
+
+enum What {
+    Waiting { message: Box<Message>, replayed: bool },
+    Open,
+    Done,
+}
+
+/// What history's listing of a message meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listed {
+    /// It was known.
+    Known,
+    /// It is new: history showed it first.
+    New,
+}
+
+impl Lane {
+    /// A lane that begins right behind `cursor`; history has to be read from there.
+    #[must_use]
+    pub fn at(cursor: Place) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            settled: 0,
+            read: cursor.clone(),
+            cursor,
+            cursor_moved: false,
+            following: false,
+            dropped: false,
+            waiting: 0,
+            waiting_bytes: 0,
+        }
+    }
+
+    /// Everything up to here is done.
+    #[must_use]
+    pub fn cursor(&self) -> &Place {
+        &self.cursor
+    }
+
+    /// Everything up to here was read from history.
+    #[must_use]
+    pub fn read(&self) -> &Place {
+        &self.read
+    }
+
+    /// Whether the cursor moved since this was last asked.
+    pub fn take_moved(&mut self) -> bool {
+        std::mem::take(&mut self.cursor_moved)
+    }
+
+    /// Whether what the socket brings can be given on at once.
+    #[must_use]
+    pub fn following(&self) -> bool {
+        self.following
+    }
+
+    /// A new connection, or a doubt: what the socket brings waits until history was read to its end.
+    pub fn reread(&mut self) {
+        self.following = false;
+    }
+
+    /// Messages that wait with their text.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Bytes of text that wait.
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    /// Whether history has something to settle or to bring.
+    #[must_use]
+    pub fn unsettled(&self) -> bool {
+        !self.following || self.settled < self.entries.len()
+    }
+
+    /// The newest message known here.
+    #[must_use]
+    pub fn newest(&self) -> Option<&str> {
+        self.entries.back().map(|entry| entry.id.as_str()).or(self.read.id.as_deref())
+    }
+
+    /// Whether a message stands in this lane.
+    #[must_use]
+    pub fn holds(&self, id: &str) -> bool {
+        self.entries.iter().rev().any(|entry| entry.id == id) || self.read.id.as_deref() == Some(id)
+    }
+
+    /// The socket brought a new message. `None`: it asks for no turn.
+    pub fn heard(&mut self, id: &str, message: Option<Box<Message>>) {
+        self.count(message.as_deref());
+        self.entries.push_back(Entry { id: id.to_owned(), what: What::of(message, false) });
+        self.trust();
+    }
+
+    /// The socket brought a message for which there is no room: history will bring it again.
+    pub fn overflowed(&mut self) {
+        self.following = false;
+        self.dropped = true;
+    }
+
+    /// History lists a message that stands in this lane already, or was done before (`known`).
+    pub fn listed_known(&mut self, id: &str) -> bool {
+        match self.entries.iter().position(|entry| entry.id == id) {
+            Some(at) if at < self.settled => {}
+            Some(at) => {
+                if let Some(entry) = self.entries.remove(at) {
+                    self.entries.insert(self.settled, entry);
+                }
+                self.settle(id);
+            }
+            None if self.read.id.as_deref() == Some(id) || self.cursor.id.as_deref() == Some(id) => {}
+            None => return false,
+        }
+        self.advance();
+        true
+    }
+
+    /// History lists a message that was not in this lane. `None`: it asks for no turn, or was done before.
+    pub fn listed(&mut self, id: &str, message: Option<Box<Message>>) {
+        self.count(message.as_deref());
+        self.entries.insert(self.settled, Entry { id: id.to_owned(), what: What::of(message, true) });
+        self.settle(id);
+        self.advance();
+    }
+
+    /// History was read to its end as it was when the page was asked for. Returns whether more has to be read, because
+    /// the socket brought something meanwhile that could not be kept.
+    pub fn read_to_end(&mut self) -> bool {
+        self.following = !self.dropped;
+        std::mem::take(&mut self.dropped)
+    }
+
+    /// The next message that may be given: settled, or brought by a socket that is followed; `busy` tells the threads
+    /// whose conversation has an open turn.
+    #[must_use]
+    pub fn next(&self, busy: &dyn Fn(Option<&str>) -> bool) -> Option<&str> {
+        let upto = if self.following { self.entries.len() } else { self.settled };
+        self.entries.iter().take(upto).find_map(|entry| match &entry.what {
+            What::Waiting { message, .. } if !busy(message.thread.as_deref()) => Some(entry.id.as_str()),
+            What::Waiting { .. } | What::Open | What::Done => None,
+        })
+    }
+
+    /// Gives a message out; whether it came from history is beside it.
+    pub fn give(&mut self, id: &str) -> Option<(Box<Message>, bool)> {
+        let entry = self.entries.iter_mut().find(|entry| entry.id == id)?;
+        match std::mem::replace(&mut entry.what, What::Open) {
+            What::Waiting { message, replayed } => {
+                self.waiting -= 1;
+                self.waiting_bytes = self.waiting_bytes.saturating_sub(message.bytes());
+                Some((message, replayed))
+            }
+            other @ (What::Open | What::Done) => {
+                entry.what = other;
+                None
+            }
+        }
+    }
+
+    /// A message's turn ended.
+    pub fn done(&mut self, id: &str) {
+        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) {
+            entry.what = What::Done;
+        }
+        self.advance();
+    }
+
+    /// Ids whose turn ended while the cursor still stands before them.
+    pub fn done_ids(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter(|entry| matches!(entry.what, What::Done)).map(|entry| entry.id.as_str())
+    }
+
+    fn count(&mut self, message: Option<&Message>) {
+        if let Some(message) = message {
+            self.waiting += 1;
+            self.waiting_bytes += message.bytes();
+        }
+    }
+
+    fn settle(&mut self, id: &str) {
+        self.settled += 1;
+        self.read.step(id);
+    }
+
+    fn advance(&mut self) {
+        while self.settled > 0 && self.entries.front().is_some_and(|entry| matches!(entry.what, What::Done)) {
+            if let Some(entry) = self.entries.pop_front() {
+                self.settled -= 1;
+                self.cursor.step(&entry.id);
+                self.cursor_moved = true;
+            }
+        }
+        if self.entries.is_empty() && self.entries.capacity() > 64 {
+            self.entries.shrink_to(16);
+        }
+    }
+
+    /// A channel that is busier than history may be asked about: the oldest of what the socket brought in one unbroken
+    /// stream counts as settled.
+    fn trust(&mut self) {
+        while self.following && self.entries.len() > budget::CHANNEL_ENTRIES && self.settled < self.entries.len() {
+            let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { return };
+            self.settle(&id);
+            self.advance();
+            if self.entries.front().is_some_and(|entry| !matches!(entry.what, What::Done)) {
+                return;
+            }
+        }
+    }
+}
+
+impl What {
+    fn of(message: Option<Box<Message>>, replayed: bool) -> Self {
+        match message {
+            Some(message) => Self::Waiting { message, replayed },
+            None => Self::Done,
+        }
+    }
+}
