@@ -1,1 +1,196 @@
-//! (to be written)
+//! Replies on their way to one guild, for one agent: in order within a channel, each under its own idempotency key,
+//! tried until the guild stored it or refused it for good. It knows no HTTP: it says what is due and is told what came.
+
+use crate::budget;
+use crate::moment::{Moment, sooner};
+use crate::port::Client;
+use std::collections::VecDeque;
+
+/// Rest after a failed post: doubled from the first to the last.
+const REST_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
+
+/// A post that waits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// The idempotency key: the same after any restart.
+    pub key: String,
+    /// Where.
+    pub channel: String,
+    /// What.
+    pub text: String,
+    /// The message that it answers.
+    pub reply_to: Option<String>,
+    /// Who wants to know what became of it.
+    pub asked_by: AskedBy,
+}
+
+/// Who wants to know what became of a post.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AskedBy {
+    /// A turn: nobody waits.
+    Turn,
+    /// An agent's `send`, by its id.
+    Agent(String),
+    /// `guild-bridge send`.
+    Client(Client),
+}
+
+/// What is due for a post.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Due {
+    /// Post it.
+    Post,
+    /// Its outcome is unknown: look it up in history first.
+    LookUp,
+}
+
+/// The outbox of one link.
+#[derive(Default)]
+pub struct Outbox {
+    waiting: VecDeque<Waiting>,
+    bytes: usize,
+}
+
+struct Waiting {
+    item: Item,
+    step: Step,
+    unknown: bool,
+    tries: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Ready,
+    UnderWay,
+    Resting(Moment),
+}
+
+impl Outbox {
+    /// Posts that wait.
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Whether there is room for another turn's reply.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.waiting.len() < budget::OUTBOX_POSTS && self.bytes < budget::OUTBOX_BYTES
+    }
+
+    /// Whether a post is under way or due now: what a daemon that ends waits for.
+    #[must_use]
+    pub fn busy(&self) -> bool {
+        self.waiting.iter().any(|waiting| !matches!(waiting.step, Step::Resting(_)))
+    }
+
+    /// Whether a key is on its way already.
+    #[must_use]
+    pub fn holds(&self, key: &str) -> bool {
+        self.waiting.iter().any(|waiting| waiting.item.key == key)
+    }
+
+    /// Takes a post in. A key that is on its way already is not taken twice; `unknown`: an earlier life of the daemon
+    /// may have posted it.
+    pub fn push(&mut self, item: Item, unknown: bool) {
+        if self.holds(&item.key) {
+            return;
+        }
+        self.bytes += item.text.len();
+        self.waiting.push_back(Waiting { item, step: Step::Ready, unknown, tries: 0 });
+    }
+
+    /// The next post that is due: the first of its channel, and not resting. It counts as under way from here.
+    pub fn next(&mut self, now: Moment) -> Option<(Item, Due)> {
+        let at = (0..self.waiting.len()).find(|at| self.is_due(*at, now))?;
+        let waiting = self.waiting.get_mut(at)?;
+        waiting.step = Step::UnderWay;
+        Some((waiting.item.clone(), if waiting.unknown { Due::LookUp } else { Due::Post }))
+    }
+
+    /// The posts in their order, for the journal.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.waiting.iter().map(|waiting| &waiting.item)
+    }
+
+    /// It is over, for good or bad: the guild stored it, or refused it.
+    pub fn over(&mut self, key: &str) -> Option<Item> {
+        let at = self.waiting.iter().position(|waiting| waiting.item.key == key)?;
+        let waiting = self.waiting.remove(at)?;
+        self.bytes = self.bytes.saturating_sub(waiting.item.text.len());
+        Some(waiting.item)
+    }
+
+    /// It was not found in history: it may be posted.
+    pub fn not_there(&mut self, key: &str) {
+        if let Some(waiting) = self.find(key) {
+            waiting.unknown = false;
+            waiting.step = Step::Ready;
+        }
+    }
+
+    /// It is not known whether it was stored.
+    pub fn unknown(&mut self, key: &str, now: Moment) {
+        if let Some(waiting) = self.find(key) {
+            waiting.unknown = true;
+        }
+        self.failed(key, now);
+    }
+
+    /// It was certainly not stored: again, after a rest that doubles.
+    pub fn failed(&mut self, key: &str, now: Moment) {
+        if let Some(waiting) = self.find(key) {
+            let rest = (REST_MS.start() << waiting.tries.min(6)).min(*REST_MS.end());
+            waiting.tries += 1;
+            waiting.step = Step::Resting(now.after_ms(rest));
+        }
+    }
+
+    /// The guild asked to wait.
+    pub fn told_to_wait(&mut self, key: &str, until: Moment) {
+        if let Some(waiting) = self.find(key) {
+            waiting.step = Step::Resting(until);
+        }
+    }
+
+    /// It could not even be tried: ready again, at once when the link can.
+    pub fn put_back(&mut self, key: &str) {
+        if let Some(waiting) = self.find(key) {
+            waiting.step = Step::Ready;
+        }
+    }
+
+    /// The link can post again: what rests only because of failures is due now.
+    pub fn wake(&mut self, now: Moment) {
+        for waiting in &mut self.waiting {
+            if waiting.step == Step::UnderWay || waiting.tries == 0 {
+                continue;
+            }
+            waiting.step = Step::Resting(now);
+        }
+    }
+
+    /// When something that rests is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        self.waiting.iter().fold(None, |soonest, waiting| match waiting.step {
+            Step::Resting(until) => sooner(soonest, Some(until)),
+            Step::Ready | Step::UnderWay => soonest,
+        })
+    }
+
+    fn is_due(&self, at: usize, now: Moment) -> bool {
+        let Some(waiting) = self.waiting.get(at) else { return false };
+        let due = match waiting.step {
+            Step::Ready => true,
+            Step::Resting(until) => until <= now,
+            Step::UnderWay => false,
+        };
+        let first = !self.waiting.iter().take(at).any(|earlier| earlier.item.channel == waiting.item.channel);
+        due && first
+    }
+
+    fn find(&mut self, key: &str) -> Option<&mut Waiting> {
+        self.waiting.iter_mut().find(|waiting| waiting.item.key == key)
+    }
+}
