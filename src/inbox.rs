@@ -42,6 +42,7 @@ struct Open {
     link: LinkId,
     state: State,
     failures: u32,
+    replies: u32,
 }
 
 enum State {
@@ -96,6 +97,8 @@ pub struct About {
     pub channel: String,
     /// The message's id.
     pub message: String,
+    /// Counts the replies of this turn, over all its attempts: 1 for the first.
+    pub reply: u32,
 }
 
 impl Inbox {
@@ -171,7 +174,7 @@ impl Inbox {
     /// Opens a turn; `fetching`: so many attachments are on their way first.
     pub fn begin(&mut self, turn: Box<Turn>, link: LinkId, fetching: usize, step: &mut Step<'_>) {
         let state = if fetching > 0 { State::Fetching { left: fetching } } else { State::Held };
-        self.turns.push(Open { turn, link, state, failures: 0 });
+        self.turns.push(Open { turn, link, state, failures: 0, replies: 0 });
         self.give(step);
     }
 
@@ -201,7 +204,11 @@ impl Inbox {
                 self.give(step);
                 None
             }
-            Said::Gone(why) => self.gone(why, step),
+            Said::Gone(why) => {
+                self.here = false;
+                self.why = Some(why);
+                self.tick(step)
+            }
             Said::Accepted { .. } | Said::Typing { .. } | Said::Send { .. } => None,
             Said::Reply { turn, text, last } => self.reply(&turn, &text, last, step),
             Said::None { turn } => {
@@ -230,15 +237,30 @@ impl Inbox {
         }
     }
 
-    /// Time passed: deadlines, and attempts that are due.
+    /// Time passed: deadlines, attempts that are due, turns of an agent that went away. Call until `None`.
     pub fn tick(&mut self, step: &mut Step<'_>) -> Option<Became> {
         self.give(step);
+        while let Some((turn, why)) = self.late(step) {
+            let became = self.fail(&turn, why, step);
+            if became.is_some() {
+                return became;
+            }
+        }
+        None
+    }
+
+    /// A turn that an agent has and will not answer any more.
+    fn late(&self, step: &mut Step<'_>) -> Option<(String, Why)> {
         let now = step.now.at;
-        let late = self.turns.iter().find(|open| matches!(open.state, State::Asked { deadline } if deadline <= now))?;
-        let (turn, seconds) = (late.turn.id.clone(), late.turn.deadline_ms / 1000);
-        step.out.push_back(Output::Cancel(self.id, turn.clone(), Cancel::Timeout));
-        let why = Why::new(Reason::AgentTimeout, format!("no answer within {seconds} s"));
-        self.fail(&turn, why, step)
+        let asked = |open: &&Open| matches!(open.state, State::Asked { deadline } if !self.here || deadline <= now);
+        let open = self.turns.iter().find(asked)?;
+        if !self.here {
+            let gone = Why::new(Reason::AgentGone, "the agent went away");
+            return Some((open.turn.id.clone(), self.why.clone().unwrap_or(gone)));
+        }
+        step.out.push_back(Output::Cancel(self.id, open.turn.id.clone(), Cancel::Timeout));
+        let why = format!("no answer within {} s", open.turn.deadline_ms / 1000);
+        Some((open.turn.id.clone(), Why::new(Reason::AgentTimeout, why)))
     }
 
     /// When `tick` has something to do.
@@ -288,25 +310,17 @@ impl Inbox {
 
     fn reply(&mut self, turn: &str, text: &str, last: bool, step: &mut Step<'_>) -> Option<Became> {
         if !last {
-            let open = self.turns.iter().find(|open| open.turn.id == turn)?;
+            let open = self.turns.iter_mut().find(|open| open.turn.id == turn)?;
+            open.replies += 1;
             return Some(Became::Reply { link: open.link, about: open.about(), text: text.to_owned(), last });
         }
-        let open = self.end(turn, step)?;
+        let mut open = self.end(turn, step)?;
+        open.replies += 1;
         self.done += 1;
         if text.trim().is_empty() {
             return Some(Became::Silent { link: open.link, about: open.about() });
         }
         Some(Became::Reply { link: open.link, about: open.about(), text: text.to_owned(), last })
-    }
-
-    /// The agent went away: what it had counts as an attempt, one after the other.
-    fn gone(&mut self, why: Why, step: &mut Step<'_>) -> Option<Became> {
-        self.here = false;
-        self.why = Some(why.clone());
-        let had = self.turns.iter().find(|open| matches!(open.state, State::Asked { .. }))?;
-        let turn = had.turn.id.clone();
-        let became = self.fail(&turn, why.clone(), step);
-        became.or_else(|| self.gone(why, step))
     }
 
     fn fail(&mut self, turn: &str, why: Why, step: &mut Step<'_>) -> Option<Became> {
@@ -351,6 +365,7 @@ impl Open {
             turn: self.turn.id.clone(),
             channel: self.turn.conv.channel.clone(),
             message: self.turn.message.id.clone(),
+            reply: self.replies,
         }
     }
 }

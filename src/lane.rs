@@ -131,6 +131,17 @@ impl Lane {
         self.entries.iter().rev().any(|entry| entry.id == id) || self.read.id.as_deref() == Some(id)
     }
 
+    /// Whether the lane can take another message while its oldest is still open.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.entries.len() < 2 * budget::CHANNEL_ENTRIES
+    }
+
+    /// History cannot be read: what the socket brings is given on all the same.
+    pub fn follow_anyway(&mut self) {
+        self.following = true;
+    }
+
     /// The socket brought a new message. `None`: it asks for no turn.
     pub fn heard(&mut self, id: &str, message: Option<Box<Message>>) {
         self.count(message.as_deref());

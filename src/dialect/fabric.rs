@@ -1,6 +1,6 @@
 //! The dialect `fabric` (CONTRACT section 1).
 
-use super::{ChannelRow, Dialect, Heard, Incoming, JoinAnswer, Minted, Newest, Request};
+use super::{ChannelRow, Dialect, Heard, Incoming, JoinAnswer, Minted, Newest, Request, Row};
 use crate::budget;
 use crate::call::{Method, Sink};
 use crate::codec::socket::Event;
@@ -101,13 +101,14 @@ impl Dialect for Fabric {
         self.get(url, Sink::MemoryOrId(budget::HISTORY_BODY_BYTES))
     }
 
-    fn history_rows(&self, body: &[u8], each: &mut dyn FnMut(Result<Incoming<'_>, Malformed>, usize)) -> bool {
+    fn history_rows(&self, body: &[u8], each: &mut dyn FnMut(Row<'_>)) -> bool {
         let mut rows = json::rows(body);
         for row in &mut rows {
-            match row {
-                Ok(row) => each(message(row), row.len()),
-                Err(malformed) => each(Err(malformed), 0),
-            }
+            each(match row.map(|row| (row, message(row))) {
+                Ok((row, Ok(incoming))) => Row::Message(incoming, row.len()),
+                Ok((row, Err(malformed))) => Row::Unreadable(id_of(row).map(Cow::into_owned), malformed),
+                Err(malformed) => Row::Unreadable(None, malformed),
+            });
         }
         rows.ended()
     }
@@ -218,7 +219,7 @@ fn id_of(object: &str) -> Option<Cow<'_, str>> {
 
 /// A message's JSON, scanned already, read in one pass.
 fn message(row: &str) -> Result<Incoming<'_>, Malformed> {
-    let row: Row<'_> = serde_json::from_str(row).map_err(|_| Malformed("a message whose fields do not read"))?;
+    let row: MessageRow<'_> = serde_json::from_str(row).map_err(|_| Malformed("a message whose fields do not read"))?;
     if row.id.is_empty() || row.id.len() > budget::ID_BYTES {
         return Err(Malformed("a message without a usable id"));
     }
@@ -252,7 +253,7 @@ fn attachment(row: AttachmentRow<'_>) -> Option<Attachment> {
 
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Row<'a> {
+struct MessageRow<'a> {
     #[serde(borrow)]
     id: Cow<'a, str>,
     #[serde(borrow, default)]

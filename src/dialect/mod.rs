@@ -36,7 +36,7 @@ pub trait Dialect {
     /// Asks for history, oldest first, after a message or from the oldest kept.
     fn history(&self, channel: &str, after: Option<&str>, limit: usize) -> Request;
     /// Reads a page of history, row by row, with the bytes of each row. Returns whether the end of the page was seen.
-    fn history_rows(&self, body: &[u8], each: &mut dyn FnMut(Result<Incoming<'_>, Malformed>, usize)) -> bool;
+    fn history_rows(&self, body: &[u8], each: &mut dyn FnMut(Row<'_>)) -> bool;
     /// Posts a text under a key.
     fn post(&self, channel: &str, text: &str, reply_to: Option<&str>, key: &str) -> Request;
     /// The id of the message that a post's 2xx answer holds, where it can be read.
@@ -118,12 +118,20 @@ pub enum JoinAnswer {
 pub enum Heard<'a> {
     /// A message of a channel, with the bytes of its JSON.
     Message(Incoming<'a>, usize),
-    /// A message that could not be read: only its id, if even that.
+    /// A message that could not be read.
     Unreadable(Malformed),
     /// A join was denied: of this channel, or of one that is not named.
     Denied(Option<String>, String),
     /// Nothing of ours.
     Other,
+}
+
+/// A row of history.
+pub enum Row<'a> {
+    /// A message, with the bytes of its JSON.
+    Message(Incoming<'a>, usize),
+    /// One that could not be read: only its id, if even that.
+    Unreadable(Option<String>, Malformed),
 }
 
 /// A message as it came, borrowed from its JSON.

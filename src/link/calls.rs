@@ -1,0 +1,165 @@
+//! A link's HTTP calls: which are under way, which wait for a bearer, and the rule of the 401: mint once, repeat once.
+
+use crate::budget;
+use crate::call::{Call, Sink, Ticket, Worker};
+use crate::dialect::Request;
+use crate::message::LinkId;
+use crate::moment::{Moment, Now};
+use crate::port::Output;
+use crate::step::Step;
+use crate::token::Bearer;
+
+/// Calls of one link that may be under way at once; the link asks for few, this is the fuse.
+const UNDER_WAY: usize = 64;
+
+/// What a call is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A token for the handshake.
+    Handshake,
+    /// A token for calls, while the session's own nears its end.
+    Bearer,
+    /// The channel list.
+    Channels,
+    /// A page of a channel's history.
+    History(super::history::Page),
+    /// A post, by its key.
+    Post(String),
+    /// A page of history in which a post is looked up, by its key.
+    LookUp {
+        /// The post's key.
+        key: String,
+        /// Whose history.
+        channel: String,
+        /// From where.
+        after: Option<String>,
+        /// Pages read so far.
+        pages: u32,
+    },
+    /// An attachment of a turn.
+    Attachment {
+        /// The turn.
+        turn: String,
+        /// The attachment's id.
+        id: String,
+        /// Where it goes.
+        path: std::path::PathBuf,
+        /// Its bound.
+        max_bytes: u64,
+    },
+}
+
+/// A call under way.
+pub struct UnderWay {
+    /// Its ticket.
+    pub ticket: Ticket,
+    /// What for.
+    pub purpose: Purpose,
+    /// It was repeated after a 401 already.
+    pub repeated: bool,
+    /// When it was sent.
+    pub sent: Moment,
+}
+
+/// A link's calls.
+pub struct Calls {
+    link: LinkId,
+    guild: u16,
+    next: u64,
+    under_way: Vec<UnderWay>,
+    /// Calls that wait for a bearer.
+    held: Vec<(Purpose, bool)>,
+    bearer: Option<Bearer>,
+}
+
+impl Calls {
+    /// None yet.
+    #[must_use]
+    pub fn new(link: LinkId, guild: u16) -> Self {
+        Self { link, guild, next: 0, under_way: Vec::new(), held: Vec::new(), bearer: None }
+    }
+
+    /// The link that a ticket belongs to.
+    #[must_use]
+    pub fn link_of(ticket: Ticket) -> LinkId {
+        LinkId(u16::try_from(ticket.0 >> 48).unwrap_or(u16::MAX))
+    }
+
+    /// Where the guild stands among the guilds, after a reload.
+    pub fn set_guild(&mut self, guild: u16) {
+        self.guild = guild;
+    }
+
+    /// A token for calls.
+    pub fn set_bearer(&mut self, bearer: Bearer) {
+        self.bearer = Some(bearer);
+    }
+
+    /// The guild refused the bearer.
+    pub fn drop_bearer(&mut self) {
+        self.bearer = None;
+    }
+
+    /// Whether calls can be made now without minting.
+    #[must_use]
+    pub fn has_bearer(&self, now: Moment) -> bool {
+        self.bearer.as_ref().is_some_and(|bearer| !bearer.life().nears_end(now))
+    }
+
+    /// Whether a call of this kind is under way or held.
+    pub fn any(&self, is: impl Fn(&Purpose) -> bool) -> bool {
+        self.under_way.iter().any(|call| is(&call.purpose)) || self.held.iter().any(|(purpose, _)| is(purpose))
+    }
+
+    /// Keeps a call until there is a bearer.
+    pub fn hold(&mut self, purpose: Purpose, repeated: bool) {
+        if self.held.len() < UNDER_WAY {
+            self.held.push((purpose, repeated));
+        }
+    }
+
+    /// The calls that waited for a bearer.
+    pub fn release(&mut self) -> Vec<(Purpose, bool)> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// Sends a call on its way.
+    pub fn send(&mut self, purpose: Purpose, repeated: bool, request: Request, step: &mut Step<'_>) {
+        self.next += 1;
+        let ticket = Ticket((u64::from(self.link.0) << 48) | (self.next & 0xFFFF_FFFF_FFFF));
+        let mint = matches!(purpose, Purpose::Handshake | Purpose::Bearer);
+        let call = Call {
+            worker: if mint { Worker::Mint } else { Worker::Call },
+            method: request.method,
+            url: request.url,
+            bearer: if mint { None } else { self.bearer.clone() },
+            idempotency_key: request.idempotency_key,
+            body: request.body,
+            sink: request.sink,
+            deadline_ms: if mint { budget::MINT_MS } else { budget::CALL_MS },
+            guild: self.guild,
+        };
+        let Now { at: sent, .. } = step.now;
+        self.under_way.push(UnderWay { ticket, purpose, repeated, sent });
+        step.out.push_back(Output::Call(ticket, Box::new(call)));
+    }
+
+    /// A call came back. `None`: nobody waits for it any more.
+    pub fn back(&mut self, ticket: Ticket) -> Option<UnderWay> {
+        let at = self.under_way.iter().position(|call| call.ticket == ticket)?;
+        Some(self.under_way.swap_remove(at))
+    }
+
+    /// The answers of these calls are not waited for any more; held ones are dropped.
+    pub fn forget(&mut self, is: impl Fn(&Purpose) -> bool) {
+        self.under_way.retain(|call| !is(&call.purpose));
+        self.held.retain(|(purpose, _)| !is(purpose));
+    }
+}
+
+/// A GET that goes into a file.
+#[must_use]
+pub fn into_file(url: String, path: std::path::PathBuf, max_bytes: u64) -> Request {
+    let sink = Sink::File(path, max_bytes);
+    Request { method: crate::call::Method::Get, url, body: None, idempotency_key: None, sink }
+}

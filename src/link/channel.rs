@@ -1,0 +1,196 @@
+//! One channel of a link: its join, what proves it, and its lane.
+
+use crate::budget;
+use crate::dialect::ChannelRow;
+use crate::lane::{Lane, Place};
+use crate::message::Conversation;
+use crate::moment::{Moment, sooner};
+use crate::text;
+use std::collections::VecDeque;
+
+/// After the first join, so long until the next ones: backends that verify asynchronously ignore the first.
+const JOINS_MS: [u64; 3] = [0, 1_000, 5_000];
+/// A join that was not answered counts as heard by the guild after so long: most never answer.
+const JOIN_SETTLES_MS: u64 = 500;
+
+/// A channel.
+pub struct Channel {
+    /// As the list says it.
+    pub row: ChannelRow,
+    /// Where it stands, as agents see it (the thread empty).
+    pub conv: Conversation,
+    /// Its messages.
+    pub lane: Lane,
+    /// What stands before the first join.
+    pub gate: Gate,
+    /// Proven on the present connection, and when.
+    pub proven: Option<Moment>,
+    /// Misses on the present connection since the socket last brought something here.
+    pub misses: u8,
+    /// History was read once since the join: what it shows newly from here on should have come by the socket.
+    pub baseline: bool,
+    /// History should be read.
+    pub wanted: bool,
+    /// The next page goes on behind the last one, without asking for the message before.
+    pub goes_on: bool,
+    /// Rows asked for in a page.
+    pub limit: usize,
+    /// Reads that failed in a row.
+    pub failures: u32,
+    join: Join,
+}
+
+/// What stands before the first join of a channel.
+pub enum Gate {
+    /// Its first cursor is looked for.
+    Seeking(Seek),
+    /// Its first cursor is being written: the number of the write.
+    Storing(u64),
+    /// It may be joined.
+    Open,
+}
+
+/// The search for a first cursor: history is paged through.
+#[derive(Default)]
+pub struct Seek {
+    /// The last messages seen: one more than `keep`.
+    pub tail: VecDeque<String>,
+    /// So many of the last messages are answered.
+    pub keep: usize,
+    /// The first message later than this ends the search: the cursor stands before it.
+    pub later_than_ms: Option<u64>,
+    /// Pages read so far.
+    pub pages: u32,
+}
+
+#[derive(Default)]
+struct Join {
+    sent: usize,
+    first_at: Option<Moment>,
+    next_at: Option<Moment>,
+    acks: [Option<u32>; JOINS_MS.len()],
+    answered: bool,
+    denied: bool,
+}
+
+impl Channel {
+    /// A channel with the place where it begins.
+    #[must_use]
+    pub fn new(guild: &str, row: ChannelRow, place: Place, gate: Gate) -> Self {
+        let conv = Conversation {
+            key: text::conversation_key(guild, &row.id, None),
+            guild: guild.to_owned(),
+            channel: row.id.clone(),
+            name: row.name.clone(),
+            kind: row.kind,
+            thread: None,
+        };
+        Self {
+            row,
+            conv,
+            lane: Lane::at(place),
+            gate,
+            proven: None,
+            misses: 0,
+            baseline: false,
+            wanted: true,
+            goes_on: false,
+            limit: budget::HISTORY_LIMIT,
+            failures: 0,
+            join: Join::default(),
+        }
+    }
+
+    /// A session ended: whatever was joined and proven is not any more.
+    pub fn session_over(&mut self) {
+        self.join = Join::default();
+        self.proven = None;
+        self.misses = 0;
+        self.doubt();
+    }
+
+    /// History has to be read again before the socket is believed to be whole.
+    pub fn doubt(&mut self) {
+        self.baseline = false;
+        self.wanted = true;
+        self.goes_on = false;
+        self.failures = 0;
+        self.lane.reread();
+    }
+
+    /// Joins begin (again) now.
+    pub fn join_from(&mut self, now: Moment) {
+        self.join = Join { next_at: Some(now), ..Join::default() };
+    }
+
+    /// Whether a join is due.
+    #[must_use]
+    pub fn join_due(&self, now: Moment) -> bool {
+        matches!(self.gate, Gate::Open) && self.join.next_at.is_some_and(|at| at <= now)
+    }
+
+    /// A join was sent under this ack id.
+    pub fn join_sent(&mut self, ack: u32, now: Moment) {
+        if let Some(slot) = self.join.acks.get_mut(self.join.sent) {
+            *slot = Some(ack);
+        }
+        self.join.sent += 1;
+        let first = *self.join.first_at.get_or_insert(now);
+        self.join.next_at = JOINS_MS.get(self.join.sent).map(|ms| first.after_ms(*ms).max(now.after_ms(500)));
+    }
+
+    /// Whether an ack id is one of this channel's joins.
+    #[must_use]
+    pub fn asked_under(&self, ack: u32) -> bool {
+        self.join.acks.contains(&Some(ack))
+    }
+
+    /// The guild answered a join, whatever it said.
+    pub fn join_answered(&mut self) {
+        self.join.answered = true;
+    }
+
+    /// Proven: no more joins.
+    pub fn prove(&mut self, now: Moment) {
+        self.proven = Some(now);
+        self.join.next_at = None;
+        self.join.answered = true;
+        self.join.denied = false;
+    }
+
+    /// The guild denied it.
+    pub fn deny(&mut self) {
+        self.join.next_at = None;
+        self.join.answered = true;
+        self.join.denied = true;
+        self.proven = None;
+    }
+
+    /// Whether the guild denied it on this connection.
+    #[must_use]
+    pub fn denied(&self) -> bool {
+        self.join.denied
+    }
+
+    /// Whether a join was sent on this connection.
+    #[must_use]
+    pub fn joined(&self) -> bool {
+        self.join.sent > 0
+    }
+
+    /// When the guild can be believed to have heard the join, if it was sent.
+    #[must_use]
+    pub fn join_settles(&self) -> Option<Moment> {
+        let sent = self.join.first_at?;
+        Some(if self.join.answered { sent } else { sent.after_ms(JOIN_SETTLES_MS) })
+    }
+
+    /// When the next join is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.gate {
+            Gate::Open => sooner(None, self.join.next_at),
+            Gate::Seeking(_) | Gate::Storing(_) => None,
+        }
+    }
+}
