@@ -137,6 +137,11 @@ impl Lane {
         self.entries.len() < 2 * budget::CHANNEL_ENTRIES
     }
 
+    /// The place is gone from history: reading goes on with the oldest that is kept.
+    pub fn begin_anew(&mut self) {
+        self.read = Place::default();
+    }
+
     /// History cannot be read: what the socket brings is given on all the same.
     pub fn follow_anyway(&mut self) {
         self.following = true;

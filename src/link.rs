@@ -36,6 +36,8 @@ const EXPIRY_MS: u64 = 5_000;
 const PROBATION_MS: u64 = 5_000;
 /// A token that nears its end before it was offered is minted again so often in one attempt.
 const REMINTS: u32 = 2;
+/// No mint takes longer, however many wait for the one thread that makes them: the fuse against an answer that never comes.
+const MINT_FUSE_MS: u64 = 900_000;
 /// Tokens remembered by their hash: a mint that hands one out twice stands behind a cache.
 const OFFERED: usize = 64;
 /// Sessions found deaf in a row after which the link stays connected.
@@ -114,7 +116,7 @@ enum State {
     /// Waiting for the next attempt.
     Resting { until: Moment, word: &'static str },
     /// A token is being minted.
-    Minting { ticket_at: Moment, tries: u32 },
+    Minting { since: Moment, tries: u32 },
     /// The token waits, unspent, for the engine's open packet.
     Dialling { wire: Cable, fresh: Box<FreshToken>, tries: u32, until: Moment },
     /// The engine is open; the token was too old, another one is being minted.
@@ -265,7 +267,8 @@ impl Link {
     pub fn deadline(&self) -> Option<Moment> {
         let posts = if self.can_call() { self.outbox.deadline() } else { None };
         let state = match &self.state {
-            State::Unbound | State::Closed | State::Minting { .. } => None,
+            State::Unbound | State::Closed => None,
+            State::Minting { since, .. } => Some(since.after_ms(MINT_FUSE_MS)),
             State::Resting { until, .. } => Some(*until),
             State::Dialling { wire, until, .. }
             | State::Reminting { wire, until, .. }
@@ -277,8 +280,15 @@ impl Link {
 
     fn timers(&mut self, step: &mut Step<'_>) {
         let now = step.now.at;
+        if !matches!(self.state, State::Up(_)) && !self.calls.has_bearer(now) {
+            self.calls.drop_bearer();
+        }
         let late = match &self.state {
-            State::Unbound | State::Closed | State::Minting { .. } => None,
+            State::Unbound | State::Closed => None,
+            State::Minting { since, .. } => {
+                let detail = "the mint's worker did not answer";
+                (since.after_ms(MINT_FUSE_MS) <= now).then(|| Why::new(Reason::NetTimeout, detail))
+            }
             State::Resting { until, .. } => {
                 if *until <= now {
                     self.begin_attempt(step);
@@ -300,7 +310,7 @@ impl Link {
     }
 
     /// After every happening: the next frame, the next read, the next post.
-    fn settle(&mut self, step: &mut Step<'_>) {
+    pub fn settle(&mut self, step: &mut Step<'_>) {
         self.joins(step);
         self.read_on(step);
         self.post_on(step);
@@ -319,7 +329,7 @@ impl Link {
     fn begin_attempt(&mut self, step: &mut Step<'_>) {
         self.attempt = self.attempt.wrapping_add(1);
         self.tally.attempts += 1;
-        self.enter(State::Minting { ticket_at: step.now.at, tries: 0 }, step.now.at);
+        self.enter(State::Minting { since: step.now.at, tries: 0 }, step.now.at);
         self.mint(Purpose::Handshake, step);
     }
 
@@ -539,7 +549,7 @@ impl Link {
 
     /// Whether calls can be made: there is a token for them, or a session that may mint one.
     fn can_call(&self) -> bool {
-        matches!(self.state, State::Up(_)) || self.calls.has_bearer(self.since)
+        matches!(self.state, State::Up(_)) || self.calls.bearer_left()
     }
 
     fn call(&mut self, purpose: Purpose, repeated: bool, step: &mut Step<'_>) {

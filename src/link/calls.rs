@@ -100,6 +100,12 @@ impl Calls {
         self.bearer = None;
     }
 
+    /// Whether a token is left over, be it old; `drop_bearer` ends it.
+    #[must_use]
+    pub fn bearer_left(&self) -> bool {
+        self.bearer.is_some()
+    }
+
     /// Whether calls can be made now without minting.
     #[must_use]
     pub fn has_bearer(&self, now: Moment) -> bool {

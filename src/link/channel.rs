@@ -93,7 +93,7 @@ impl Channel {
             proven: None,
             misses: 0,
             baseline: false,
-            wanted: true,
+            wanted: false,
             goes_on: false,
             limit: budget::HISTORY_LIMIT,
             failures: 0,
@@ -112,10 +112,16 @@ impl Channel {
     /// History has to be read again before the socket is believed to be whole.
     pub fn doubt(&mut self) {
         self.baseline = false;
-        self.wanted = true;
+        self.wanted = false;
         self.goes_on = false;
         self.failures = 0;
         self.lane.reread();
+    }
+
+    /// The next list, asked for once the guild can have heard the join, decides what has to be read.
+    #[must_use]
+    pub fn waits_for_list(&self) -> bool {
+        !self.baseline && !self.wanted && !matches!(self.gate, Gate::Seeking(_))
     }
 
     /// Joins begin (again) now.

@@ -1,0 +1,312 @@
+//! The connection after CONNECT was answered: joins, proof, misses, and what follows from being deaf.
+
+use super::channel::Gate;
+use super::{Cable, DEAF_SESSIONS, Link, State};
+use crate::backoff::{Class, Outcome};
+use crate::budget;
+use crate::codec::socket::Event;
+use crate::dialect::{Heard, JoinAnswer};
+use crate::moment::{Moment, sooner};
+use crate::reason::{Reason, Why};
+use crate::ring::Window;
+use crate::step::Step;
+
+/// What history shows first has so long to come by the socket too.
+const MISS_MS: u64 = 5_000;
+/// Messages at once that the socket may still bring.
+const SUSPECTS: usize = 64;
+/// Ids that the present socket brought, remembered to tell a miss from a race.
+const HEARD_IDS: usize = 1024;
+
+/// What belongs to one connection.
+pub struct Live {
+    /// The session and what waits to be sent.
+    pub cable: Cable,
+    /// When CONNECT was answered.
+    pub since: Moment,
+    /// When the token that was offered ends.
+    pub token_end: Moment,
+    /// A channel was proven on this connection.
+    pub was_proven: bool,
+    /// A message was missed on this connection.
+    pub missed: bool,
+    /// When the channel list is asked for next.
+    pub list_at: Moment,
+    /// Connected without a miss until then clears the record.
+    stable_at: Option<Moment>,
+    /// Deaf, and staying: when the next attempt begins.
+    pub deaf_until: Option<Moment>,
+    /// `joined N channel(s)` was said.
+    joins_told: bool,
+    suspects: Vec<Suspect>,
+    brought: Window,
+}
+
+struct Suspect {
+    channel: String,
+    message: String,
+    due: Moment,
+}
+
+impl Link {
+    /// CONNECT was answered. That proves nothing: now it is joined, and looked for proof.
+    pub(super) fn connected(&mut self, step: &mut Step<'_>) {
+        let now = step.now.at;
+        let (cable, token_end) = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Greeting { wire, token_end, .. } => (wire, token_end),
+            other => {
+                self.state = other;
+                return;
+            }
+        };
+        let known = self.channels.iter().any(|channel| matches!(channel.gate, Gate::Open));
+        let deaf = self.deaf_sessions >= DEAF_SESSIONS;
+        let deaf_until = deaf.then(|| self.deaf_rest(step));
+        let live = Live {
+            cable,
+            since: now,
+            token_end,
+            was_proven: false,
+            missed: false,
+            list_at: if known { now.after_ms(500) } else { now },
+            stable_at: Some(now.after_ms(self.seat.timing.stable_ms)),
+            deaf_until,
+            joins_told: false,
+            suspects: Vec::new(),
+            brought: Window::new(HEARD_IDS),
+        };
+        self.enter(State::Up(Box::new(live)), now);
+        for channel in &mut self.channels {
+            channel.join_from(now);
+        }
+        self.outbox.wake(now);
+    }
+
+    /// The next attempt of a link that stays connected though it is deaf.
+    fn deaf_rest(&mut self, step: &mut Step<'_>) -> Moment {
+        step.now.at.after(self.backoff.rest_after(Outcome::Failed(Class::Network), step.rng))
+    }
+
+    /// Sends joins that are due, while the wire is idle.
+    pub(super) fn joins(&mut self, step: &mut Step<'_>) {
+        let now = step.now.at;
+        let State::Up(live) = &mut self.state else { return };
+        while live.cable.frames.is_empty() {
+            let Some(channel) = self.channels.iter_mut().find(|channel| channel.join_due(now)) else { break };
+            let mut frames = Vec::new();
+            let ack = live.cable.session.emit(&self.dialect.join(&channel.row.id), &mut frames);
+            live.cable.frames.extend(frames);
+            channel.join_sent(ack, now);
+        }
+        let joined = self.channels.iter().filter(|channel| channel.joined()).count();
+        let all = self.channels.iter().all(|channel| channel.joined());
+        if !live.joins_told && all && joined > 0 {
+            live.joins_told = true;
+            log::info!("{}: joined {joined} channel(s) on {}", self.seat.agent.name, self.seat.guild.name);
+        }
+    }
+
+    /// A join was answered.
+    pub(super) fn join_ack(&mut self, ack: u32, args: &str, step: &mut Step<'_>) {
+        let now = step.now.at;
+        let Some(at) = self.channels.iter().position(|channel| channel.asked_under(ack)) else { return };
+        let Some(channel) = self.channels.get_mut(at) else { return };
+        match self.dialect.join_answer(args) {
+            JoinAnswer::Joined => {
+                channel.prove(now);
+                self.proven(false, step);
+            }
+            JoinAnswer::Denied(why) => self.denied(at, &why, step),
+            JoinAnswer::Unclear => channel.join_answered(),
+        }
+        self.list_when_joins_settle(now);
+    }
+
+    /// An event.
+    pub(super) fn event(&mut self, event: &Event<'_>, step: &mut Step<'_>) {
+        match self.dialect.event(event) {
+            Heard::Message(message, bytes) => {
+                self.tally.last_event = Some(step.now.wall_ms);
+                self.brought(&message.channel, &message.id, step);
+                self.take_from_socket(&message, bytes, step);
+            }
+            Heard::Unreadable(malformed) => {
+                log::warn!("{}: {}: {malformed}", self.seat.agent.name, Reason::NetProtocol);
+                self.why = Some(Why::new(Reason::NetProtocol, malformed.0));
+                self.tally.malformed += 1;
+            }
+            Heard::Denied(channel, why) => {
+                let named = |at: &super::channel::Channel| channel.as_ref().is_none_or(|id| at.row.id == *id);
+                let open = |at: &&super::channel::Channel| at.joined() && at.proven.is_none() && !at.denied();
+                let denied: Vec<usize> = (0..self.channels.len())
+                    .filter(|at| self.channels.get(*at).filter(open).is_some_and(named))
+                    .collect();
+                for at in denied {
+                    self.denied(at, &why, step);
+                }
+            }
+            Heard::Other => {}
+        }
+    }
+
+    /// The socket brought a message: the strongest proof there is. It ends being deaf.
+    fn brought(&mut self, channel: &str, id: &str, step: &mut Step<'_>) {
+        let now = step.now.at;
+        let State::Up(live) = &mut self.state else { return };
+        live.brought.insert(id);
+        live.suspects.retain(|suspect| suspect.message != id);
+        if let Some(channel) = self.channels.iter_mut().find(|at| at.row.id == channel) {
+            channel.misses = 0;
+            channel.prove(now);
+            self.proven(true, step);
+        }
+    }
+
+    /// Something proved a channel. An ack proves, but it does not end being deaf: only the socket's messages do.
+    fn proven(&mut self, by_message: bool, step: &mut Step<'_>) {
+        let now = step.now.at;
+        self.tally.last_proof = Some(step.now.wall_ms);
+        if by_message {
+            self.deaf_sessions = 0;
+        }
+        let State::Up(live) = &mut self.state else { return };
+        if by_message {
+            live.deaf_until = None;
+        }
+        let first = !live.was_proven;
+        live.was_proven = true;
+        if self.deaf_sessions > 0 {
+            return;
+        }
+        self.backoff.clear();
+        if first {
+            self.why = None;
+            self.since = now;
+        }
+    }
+
+    fn denied(&mut self, at: usize, why: &str, step: &mut Step<'_>) {
+        let Some(channel) = self.channels.get_mut(at) else { return };
+        channel.deny();
+        let (agent, name) = (&self.seat.agent.name, &channel.row.name);
+        log::warn!("{agent}: {}: {name} on {}: {why}", Reason::AuthDeniedChannel, self.seat.guild.name);
+        self.why = Some(Why::new(Reason::AuthDeniedChannel, format!("{name}: {why}")));
+        if self.channels.iter().all(|channel| channel.denied()) {
+            let why = Why::new(Reason::AuthDeniedChannel, format!("every channel was denied; the last, {name}: {why}"));
+            self.end_session(why, step);
+        }
+    }
+
+    /// The list is asked for as soon as the guild can have heard every join.
+    fn list_when_joins_settle(&mut self, now: Moment) {
+        let waits = self.channels.iter().any(super::channel::Channel::waits_for_list);
+        let settled = self.channels.iter().all(|channel| channel.join_settles().is_some_and(|at| at <= now));
+        if let State::Up(live) = &mut self.state {
+            if waits && settled {
+                live.list_at = live.list_at.min(now);
+            }
+        }
+    }
+
+    /// History shows a message that should have come by the socket: it has a few seconds left to do so.
+    pub(super) fn suspect(&mut self, channel: &str, message: &str, now: Moment) {
+        let State::Up(live) = &mut self.state else { return };
+        if !live.brought.contains(message) && live.suspects.len() < SUSPECTS {
+            let due = now.after_ms(MISS_MS);
+            live.suspects.push(Suspect { channel: channel.to_owned(), message: message.to_owned(), due });
+        }
+    }
+
+    pub(super) fn live_deadline(&self, live: &Live) -> Option<Moment> {
+        let joins = self.channels.iter().fold(None, |soonest, channel| sooner(soonest, channel.deadline()));
+        let suspects = live.suspects.iter().map(|suspect| suspect.due).min();
+        let soonest = sooner(sooner(live.cable.session.deadline(), joins), sooner(suspects, live.stable_at));
+        let list = if self.listing() { None } else { Some(live.list_at) };
+        sooner(sooner(soonest, live.deaf_until), sooner(list, self.read_deadline()))
+    }
+
+    pub(super) fn live_timers(&mut self, step: &mut Step<'_>) {
+        let now = step.now.at;
+        let State::Up(live) = &mut self.state else { return };
+        if live.deaf_until.is_some_and(|at| at <= now) {
+            self.hang_up(step);
+            self.begin_attempt(step);
+            return;
+        }
+        if live.stable_at.is_some_and(|at| at <= now) {
+            live.stable_at = None;
+            if !live.missed && self.deaf_sessions == 0 {
+                self.backoff.clear();
+            }
+        }
+        let mut missed = Vec::new();
+        live.suspects.retain(|suspect| {
+            let due = suspect.due <= now;
+            if due && !missed.contains(&suspect.channel) {
+                missed.push(suspect.channel.clone());
+            }
+            !due
+        });
+        let list_due = live.list_at <= now;
+        for channel in missed {
+            self.missed(&channel, step);
+        }
+        if list_due && matches!(self.state, State::Up(_)) {
+            self.list(step);
+        }
+    }
+
+    /// The socket did not bring what history shows. First: join again. Second: deaf.
+    fn missed(&mut self, channel: &str, step: &mut Step<'_>) {
+        let now = step.now.at;
+        let State::Up(live) = &mut self.state else { return };
+        live.missed = true;
+        let Some(channel) = self.channels.iter_mut().find(|at| at.row.id == channel) else { return };
+        channel.misses = channel.misses.saturating_add(1);
+        channel.proven = None;
+        let name = channel.row.name.clone();
+        if channel.misses < 2 {
+            log::warn!("{}: {}: {name}: joining again", self.seat.agent.name, Reason::DeafHistory);
+            self.why = Some(Why::new(Reason::DeafHistory, format!("{name}: history shows what the socket did not bring")));
+            channel.join_from(now);
+            channel.doubt();
+            live.list_at = live.list_at.min(now.after_ms(500));
+            return;
+        }
+        if live.deaf_until.is_some() {
+            return;
+        }
+        self.deaf_sessions = self.deaf_sessions.saturating_add(1);
+        self.tally.deaf += 1;
+        let sessions = self.deaf_sessions;
+        let why = format!("{name}: connected and joined, but history shows what the socket does not bring ({sessions} in a row)");
+        let why = Why::new(Reason::DeafHistory, why);
+        if sessions < DEAF_SESSIONS {
+            return self.end_attempt(why, Outcome::Failed(Class::Network), step);
+        }
+        log::error!("{}: {}: {why}; history is asked every {} s", self.seat.agent.name, self.seat.guild.name, self.seat.timing.unproven_ms / 1000);
+        self.why = Some(why);
+        let until = self.deaf_rest(step);
+        if let State::Up(live) = &mut self.state {
+            live.deaf_until = Some(until);
+            live.list_at = live.list_at.min(now.after_ms(self.seat.timing.unproven_ms));
+        }
+        self.since = now;
+    }
+
+    /// Whether this connection is one of a link that was found deaf and has not heard since.
+    pub(super) fn is_deaf(&self) -> bool {
+        self.deaf_sessions >= DEAF_SESSIONS
+    }
+
+    /// Live: at least one channel is proven, and none is known deaf.
+    pub(super) fn is_live(&self) -> bool {
+        let proven = self.channels.iter().any(|channel| channel.proven.is_some());
+        matches!(self.state, State::Up(_)) && proven && !self.is_deaf()
+    }
+
+    /// Channels beyond the bound are not joined.
+    pub(super) fn has_room_for_channels(&self) -> bool {
+        self.channels.len() < budget::CHANNELS
+    }
+}
