@@ -278,6 +278,17 @@ impl Inbox {
         self.closing = true;
     }
 
+    /// The agent is asked another way from here on: open turns wait for it, and are given again.
+    pub fn take_back(&mut self, step: &mut Step<'_>) {
+        self.here = false;
+        for open in &mut self.turns {
+            if matches!(open.state, State::Asked { .. }) {
+                step.out.push_back(Output::Cancel(self.id, open.turn.id.clone(), Cancel::Shutdown));
+                open.state = State::Held;
+            }
+        }
+    }
+
     /// Takes every open turn back: they were not answered, and will be given again some day.
     pub fn give_back(&mut self, step: &mut Step<'_>) {
         for open in self.turns.drain(..) {

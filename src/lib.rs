@@ -36,6 +36,7 @@ pub mod lane;
 pub mod port;
 pub mod session;
 pub mod status;
+pub mod step;
 pub mod token;
 // floor 2: one agent in one guild, one agent's work, replies on their way
 pub mod inbox;

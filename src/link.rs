@@ -76,6 +76,8 @@ pub struct Link {
     channels: Vec<channel::Channel>,
     /// Places of channels that are not in the list now, and of those that were never seen in this life.
     parked: BTreeMap<String, crate::lane::Place>,
+    /// Messages whose turn ended in an earlier life, until history was read past them.
+    done_before: BTreeMap<String, Vec<String>>,
     /// When the last channel list was made, by the guild's clock.
     list_date_ms: Option<u64>,
     listed_once: bool,
@@ -157,6 +159,7 @@ impl Link {
             calls: Calls::new(id, seat.guild_at),
             channels: Vec::new(),
             parked: BTreeMap::new(),
+            done_before: BTreeMap::new(),
             list_date_ms: None,
             listed_once: false,
             history: history::Reading::default(),
@@ -200,6 +203,23 @@ impl Link {
         self.backoff.set_limits(seat.timing.backoff_base_ms, seat.timing.backoff_cap_ms);
         self.calls.set_guild(seat.guild_at);
         self.seat = seat;
+    }
+
+    /// Applies a reload that touches who the agent is in the guild, or where the guild is: it connects anew. Cursors,
+    /// open turns and posts stay.
+    pub fn reseat_anew(&mut self, seat: Seat, step: &mut Step<'_>) {
+        self.hang_up(step);
+        self.dialect = dialect::of(&seat.guild).into();
+        self.calls.drop_bearer();
+        self.backoff.clear();
+        self.why = seat.agent.key.as_ref().err().map(|sentence| Why::new(Reason::CfgKeyFile, sentence.clone()));
+        let state = if self.why.is_some() {
+            State::Unbound
+        } else {
+            State::Resting { until: step.now.at, word: "backoff" }
+        };
+        self.enter(state, step.now.at);
+        self.reseat(seat);
     }
 
     /// Somebody wants it to connect anew, now.

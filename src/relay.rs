@@ -1,4 +1,224 @@
 //! The daemon as one value. **The one law**: after every `handle` or `tick`, `poll` until `None`; then wait for
 //! the next happening or for `deadline`, whichever comes first.
+//!
+//! The relay routes and owns; what happens in a link, to a turn or to a post is decided in `link`, `inbox`, `outbox`.
+
+mod command;
+mod crew;
+mod ledger;
 
 pub use crate::port;
+
+use crate::inbox::Became;
+use crate::journal::{Kept, Record};
+use crate::link::calls::Calls;
+use crate::link::{Link, News};
+use crate::message::{AgentId, LinkId};
+use crate::moment::{Moment, Now, sooner};
+use crate::port::{Client, Input, Output, Told};
+use crate::settings::Settings;
+use crate::step::Step;
+use crew::Crew;
+use ledger::Ledger;
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+
+/// What the relay is told of the world besides its configuration.
+pub struct Options {
+    /// Where attachments go: `DIR/TURN/ID`.
+    pub attachments: PathBuf,
+    /// Where chance begins: the same seed tells the same story.
+    pub seed: u64,
+    /// A wall clock before this (milliseconds since 1970) is not set: the build date.
+    pub build_ms: u64,
+}
+
+/// The daemon.
+pub struct Relay {
+    settings: Settings,
+    options: Options,
+    rng: fastrand::Rng,
+    started: Moment,
+    crew: Vec<Crew>,
+    links: Vec<Link>,
+    next_link: u16,
+    next_agent: u16,
+    out: VecDeque<Output>,
+    ledger: Ledger,
+    tails: BTreeMap<Client, Option<String>>,
+    lines: Vec<(String, String)>,
+    sends: u64,
+    stopping: Option<Moment>,
+}
+
+impl Relay {
+    /// A daemon with what its journal kept.
+    #[must_use]
+    pub fn new(settings: Settings, kept: Kept, options: Options, now: Now) -> Self {
+        let mut relay = Self {
+            settings: Settings::default(),
+            rng: fastrand::Rng::with_seed(options.seed),
+            options,
+            started: now.at,
+            crew: Vec::new(),
+            links: Vec::new(),
+            next_link: 0,
+            next_agent: 0,
+            out: VecDeque::new(),
+            ledger: Ledger::new(kept, now.wall_ms),
+            tails: BTreeMap::new(),
+            lines: Vec::new(),
+            sends: 0,
+            stopping: None,
+        };
+        relay.reload(settings, now);
+        relay
+    }
+
+    /// Something happened.
+    pub fn handle(&mut self, input: Input<'_>, now: Now) {
+        match input {
+            Input::Wire(line, wire) => self.with_link(line.link, now, |link, step| link.wire(line, wire, step)),
+            Input::Answer(ticket, answer) => {
+                self.with_link(Calls::link_of(ticket), now, |link, step| link.answer(ticket, answer, step));
+            }
+            Input::Agent(agent, said) => self.agent_said(agent, said, now),
+            Input::Disk(stored) => self.stored(&stored, now),
+            Input::Control(client, command) => self.control(client, command, now),
+        }
+        self.work(now);
+    }
+
+    /// Time passed.
+    pub fn tick(&mut self, now: Now) {
+        for at in 0..self.links.len() {
+            self.step(now, |relay, step| {
+                if let Some(link) = relay.links.get_mut(at) {
+                    link.tick(step);
+                }
+            });
+        }
+        self.work(now);
+    }
+
+    /// What is to be done, one at a time. What has to outlive the process comes first.
+    pub fn poll(&mut self) -> Option<Output> {
+        let links = &self.links;
+        if let Some(store) = self.ledger.flush(links) {
+            return Some(store);
+        }
+        for (agent, line) in self.lines.drain(..) {
+            for (client, _) in self.tails.iter().filter(|(_, of)| of.as_ref().is_none_or(|of| *of == agent)) {
+                self.out.push_back(Output::Tell(*client, Told::Tail(format!("{agent} {line}"))));
+            }
+        }
+        self.out.pop_front()
+    }
+
+    /// When `tick` has something to do.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        let links = self.links.iter().fold(None, |soonest, link| sooner(soonest, link.deadline()));
+        let turns = self.crew.iter().fold(links, |soonest, crew| {
+            sooner(soonest, sooner(crew.inbox.deadline(), crew.leaving))
+        });
+        sooner(turns, self.stopping)
+    }
+
+    /// After every happening: news, turns that are late, new turns, cursors, and the end if it is due.
+    fn work(&mut self, now: Now) {
+        self.pass_news(now);
+        self.late_turns(now);
+        self.give_turns(now);
+        self.pass_news(now);
+        if self.ledger.cursors_due(now) {
+            self.keep_cursors(now);
+        }
+        self.farewells(now);
+    }
+
+    fn keep_cursors(&mut self, now: Now) {
+        self.step(now, |relay, step| {
+            for link in &mut relay.links {
+                link.keep_moved_cursors(step);
+            }
+        });
+    }
+
+    fn stored(&mut self, stored: &port::Stored, now: Now) {
+        self.ledger.stored(stored);
+        for at in 0..self.links.len() {
+            let upto = stored.upto;
+            self.step(now, |relay, step| {
+                if let Some(link) = relay.links.get_mut(at) {
+                    link.stored(upto, step);
+                }
+            });
+        }
+    }
+
+    fn with_link(&mut self, id: LinkId, now: Now, act: impl FnOnce(&mut Link, &mut Step<'_>)) {
+        self.step(now, |relay, step| {
+            if let Some(link) = relay.links.iter_mut().find(|link| link.id() == id) {
+                act(link, step);
+            }
+        });
+    }
+
+    /// Lends a step of the core what it may use.
+    fn step<R>(&mut self, now: Now, act: impl FnOnce(&mut Self, &mut Step<'_>) -> R) -> R {
+        let mut out = std::mem::take(&mut self.out);
+        let mut records: Vec<Record> = std::mem::take(&mut self.ledger.records);
+        let mut rng = self.rng.clone();
+        let mut tail = std::mem::take(&mut self.lines);
+        let (next_store, followed) = (self.ledger.next_store(), !self.tails.is_empty());
+        let mut step =
+            Step { now, rng: &mut rng, out: &mut out, records: &mut records, next_store, tail: &mut tail, followed };
+        let result = act(self, &mut step);
+        self.out = out;
+        self.ledger.records = records;
+        self.rng = rng;
+        self.lines = tail;
+        result
+    }
+
+    fn crew_of(&mut self, agent: AgentId) -> Option<&mut Crew> {
+        self.crew.iter_mut().find(|crew| crew.id == agent)
+    }
+
+    fn agent_of(&self, link: LinkId) -> Option<AgentId> {
+        let link = self.links.iter().find(|other| other.id() == link)?;
+        let name = &link.seat().agent.name;
+        self.crew.iter().find(|crew| crew.agent.name == *name).map(|crew| crew.id)
+    }
+
+    /// What links have to say to turns, agents and clients.
+    fn pass_news(&mut self, now: Now) {
+        for at in 0..self.links.len() {
+            let Some(link) = self.links.get_mut(at) else { return };
+            let id = link.id();
+            for news in link.take_news() {
+                match news {
+                    News::Fetched { turn, id: file, fetched } => {
+                        let Some(agent) = self.agent_of(id) else { continue };
+                        self.step(now, |relay, step| {
+                            if let Some(crew) = relay.crew_of(agent) {
+                                crew.inbox.fetched(&turn, &file, fetched, step);
+                            }
+                        });
+                    }
+                    News::Posted { asked_by, result } => self.post_over(id, asked_by, result),
+                }
+            }
+        }
+    }
+
+    fn became(&mut self, became: &Became, now: Now) {
+        let (Became::Reply { link, .. } | Became::Silent { link, .. } | Became::GivenUp { link, .. }) = became;
+        self.with_link(*link, now, |link, step| match became {
+            Became::Reply { about, text, last, .. } => link.reply(about, text, *last, step),
+            Became::Silent { about, .. } => link.silent(about, step),
+            Became::GivenUp { about, why, .. } => link.given_up(about, why, step),
+        });
+    }
+}

@@ -6,7 +6,7 @@ use super::{Link, State, refused_call, unreadable};
 use crate::budget;
 use crate::call::{Answer, Got};
 use crate::dialect::{ChannelRow, Incoming, Newest, Request, Row};
-use crate::journal::{Cursor, Record};
+use crate::journal::Record;
 use crate::lane::Place;
 use crate::moment::{Moment, sooner};
 use crate::reason::{Reason, Why};
@@ -69,8 +69,9 @@ impl Link {
     }
 
     /// A message whose turn ended in an earlier life.
-    pub fn remember_done(&mut self, message: &str) {
+    pub fn remember_done(&mut self, channel: &str, message: &str) {
         self.seen.insert(message);
+        self.done_before.entry(channel.to_owned()).or_default().push(message.to_owned());
     }
 
     pub(super) fn listing(&self) -> bool {
@@ -213,13 +214,13 @@ impl Link {
     fn keep_cursor(&self, channel: &Channel, step: &mut Step<'_>) -> u64 {
         let place = channel.lane.cursor();
         let at_ms = step.now.wall_ms;
-        step.record(Record::Cursor(Cursor {
+        step.record(Record::Cursor {
             link: self.name(),
             channel: channel.row.id.clone(),
             before: place.before.clone(),
             id: place.id.clone(),
             at_ms,
-        }))
+        })
     }
 
     /// Cursors that moved since they were last written.
@@ -262,6 +263,7 @@ impl Link {
                 // history has nothing that is unknown here: what comes from now on has to come by the socket
                 channel.baseline = true;
                 channel.wanted = channel.lane.read_to_end();
+                self.done_before.remove(&channel.row.id);
             } else if settled {
                 channel.wanted = true;
             }
@@ -377,6 +379,7 @@ impl Link {
             channel.goes_on = false;
             channel.limit = budget::HISTORY_LIMIT;
             channel.baseline = channel.baseline || channel.join_settles().is_some_and(|at| at <= sent);
+            self.done_before.remove(&page.channel);
         }
     }
 

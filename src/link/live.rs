@@ -188,7 +188,7 @@ impl Link {
     fn denied(&mut self, at: usize, why: &str, step: &mut Step<'_>) {
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.deny();
-        let (agent, name) = (&self.seat.agent.name, &channel.row.name);
+        let (agent, name) = (&self.seat.agent.name, channel.row.name.clone());
         log::warn!("{agent}: {}: {name} on {}: {why}", Reason::AuthDeniedChannel, self.seat.guild.name);
         self.why = Some(Why::new(Reason::AuthDeniedChannel, format!("{name}: {why}")));
         if self.channels.iter().all(|channel| channel.denied()) {

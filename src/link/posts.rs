@@ -245,6 +245,12 @@ impl Link {
         Ok(())
     }
 
+    /// Whether a name means one of its channels.
+    #[must_use]
+    pub fn knows(&self, name: &str) -> bool {
+        self.channel_named(name).is_some()
+    }
+
     /// A channel by its id, its conversation key, or its name if only one has it.
     fn channel_named(&self, name: &str) -> Option<String> {
         let is = |channel: &&Channel| channel.row.id == name || channel.conv.key == name;
@@ -445,15 +451,13 @@ impl Link {
             }
             let (name, place) = (channel.row.id.clone(), channel.lane.cursor().clone());
             records.push(cursor(&link, name.clone(), place, wall_ms));
-            records.extend(channel.lane.done_ids().map(|id| Record::Turn {
-                link: link.clone(),
-                channel: name.clone(),
-                message: id.to_owned(),
-                posts: Vec::new(),
-            }));
+            records.extend(channel.lane.done_ids().map(|id| turn(&link, &name, id)));
         }
         for (channel, place) in &self.parked {
             records.push(cursor(&link, channel.clone(), place.clone(), wall_ms));
+        }
+        for (channel, done) in &self.done_before {
+            records.extend(done.iter().map(|id| turn(&link, channel, id)));
         }
         for id in &self.own_posts {
             records.push(Record::Posted { link: link.clone(), key: String::new(), message: Some(id.clone()) });
@@ -467,9 +471,14 @@ impl Link {
     }
 }
 
+fn turn(link: &str, channel: &str, message: &str) -> Record {
+    let (link, channel, message) = (link.to_owned(), channel.to_owned(), message.to_owned());
+    Record::Turn { link, channel, message, posts: Vec::new() }
+}
+
 fn cursor(link: &str, channel: String, place: crate::lane::Place, at_ms: u64) -> Record {
     let crate::lane::Place { before, id } = place;
-    Record::Cursor(crate::journal::Cursor { link: link.to_owned(), channel, before, id, at_ms })
+    Record::Cursor { link: link.to_owned(), channel, before, id, at_ms }
 }
 
 fn owned(message: &Incoming<'_>, mention: bool) -> Message {

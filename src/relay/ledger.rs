@@ -1,0 +1,130 @@
+//! The relay's books: records on their way to the journal, what is confirmed, when the journal begins anew.
+
+use crate::budget;
+use crate::journal::{self, Kept, Record};
+use crate::lane::Place;
+use crate::link::Link;
+use crate::moment::{Moment, Now};
+use crate::port::{Output, Stored};
+
+/// Cursors that moved are written at most so often.
+const CURSORS_MS: u64 = 5_000;
+/// What belongs to an agent that is gone from the configuration is kept so long.
+const KEEP_MS: u64 = 30 * 24 * 3_600_000;
+
+/// The relay's books.
+pub struct Ledger {
+    /// What the present step wants to keep.
+    pub records: Vec<Record>,
+    kept: Kept,
+    seq: u64,
+    log_bytes: usize,
+    base_bytes: usize,
+    begun: bool,
+    wall_ms: u64,
+    cursors_at: Option<Moment>,
+    /// Why nothing can be kept, while that is so.
+    pub failed: Option<crate::reason::Why>,
+}
+
+impl Ledger {
+    /// With what the journal kept; what is older than 30 days goes.
+    pub fn new(mut kept: Kept, wall_ms: u64) -> Self {
+        kept.cursors.retain(|_, cursor| cursor.at_ms == 0 || cursor.at_ms.saturating_add(KEEP_MS) >= wall_ms);
+        Self {
+            records: Vec::new(),
+            kept,
+            seq: 0,
+            log_bytes: 0,
+            base_bytes: 0,
+            begun: false,
+            wall_ms,
+            cursors_at: None,
+            failed: None,
+        }
+    }
+
+    /// The number that the next write will have.
+    pub fn next_store(&self) -> u64 {
+        self.seq + 1
+    }
+
+    /// Hands what was kept for a link to it.
+    pub fn restore(&mut self, link: &mut Link) {
+        let name = link.name();
+        let mine: Vec<_> = self.kept.cursors.keys().filter(|(of, _)| *of == name).cloned().collect();
+        for key in mine {
+            if let Some(cursor) = self.kept.cursors.remove(&key) {
+                link.remember(key.1.clone(), Place { before: cursor.before, id: cursor.id });
+            }
+            for message in self.kept.done.remove(&key).unwrap_or_default() {
+                link.remember_done(&key.1, &message);
+            }
+        }
+        for own in self.kept.own.remove(&name).unwrap_or_default() {
+            link.remember_own(own);
+        }
+        for (channel, post) in self.kept.posts.remove(&name).unwrap_or_default() {
+            link.take_post(&channel, post, crate::outbox::AskedBy::Turn, true);
+        }
+    }
+
+    /// Keeps what a link that is removed leaves behind.
+    pub fn retire(&mut self, link: &Link, now: Now) {
+        for record in link.records(now.wall_ms) {
+            self.kept.apply(record);
+        }
+    }
+
+    /// The next write, if something is to be kept. The journal begins anew at the start, and when its log has outgrown
+    /// its bound.
+    pub fn flush(&mut self, links: &[Link]) -> Option<Output> {
+        if self.records.is_empty() {
+            return None;
+        }
+        self.seq += 1;
+        let seq = self.seq;
+        let mut bytes = Vec::new();
+        let outgrown = self.log_bytes > budget::JOURNAL_BYTES.max(2 * self.base_bytes);
+        let anew = !self.begun || outgrown;
+        if anew {
+            bytes.extend_from_slice(journal::HEADER);
+            for record in self.everything(links) {
+                journal::encode(&record, &mut bytes);
+            }
+            self.base_bytes = bytes.len();
+        }
+        for record in self.records.drain(..) {
+            journal::encode(&record, &mut bytes);
+        }
+        self.log_bytes = if anew { bytes.len() } else { self.log_bytes + bytes.len() };
+        self.begun = true;
+        Some(Output::Store { seq, bytes, anew })
+    }
+
+    /// The journal was written, or could not be: then it is written whole as soon as the disk takes it again.
+    pub fn stored(&mut self, stored: &Stored) {
+        if stored.failed.is_some() {
+            self.begun = false;
+        }
+        self.failed.clone_from(&stored.failed);
+    }
+
+    /// Whether moved cursors are due to be written. They go with the next happening: no timer wakes an idle daemon.
+    pub fn cursors_due(&mut self, now: Now) -> bool {
+        self.wall_ms = now.wall_ms;
+        let due = self.cursors_at.is_none_or(|at| at <= now.at);
+        if due {
+            self.cursors_at = Some(now.at.after_ms(CURSORS_MS));
+        }
+        due
+    }
+
+    fn everything(&self, links: &[Link]) -> Vec<Record> {
+        let mut records = self.kept.records();
+        for link in links {
+            records.extend(link.records(self.wall_ms));
+        }
+        records
+    }
+}
