@@ -15,12 +15,29 @@ pub const NAMESPACE_BYTES: usize = 256;
 
 /// Read and write buffer of a WebSocket: an idle link keeps both.
 pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
+/// What a server may say to the upgrade, its refusal's text included.
+pub const UPGRADE_BYTES: usize = 16 * 1024;
 /// What may wait in a WebSocket's write buffer before the connection counts as stuck.
 pub const WEBSOCKET_WRITE_MAX_BYTES: usize = 64 * 1024;
 /// Frames without a whole message between them (pings, empty continuations) before a peer counts as hostile.
 pub const EMPTY_FRAMES: u32 = 1024;
 /// Plaintext that rustls may hold back for a slow socket (its default is 64 KiB).
 pub const TLS_SEND_BUFFER_BYTES: usize = 16 * 1024;
+
+/// TLS tickets kept for resumption, 8 for a server: a resumed handshake spares a board the certificate's check.
+pub const TLS_SESSIONS: usize = 16;
+/// Bytes of a file of roots that are read; Debian's bundle has 220 KB.
+pub const CA_BYTES: u64 = 2 * 1024 * 1024;
+/// Certificates taken from one file of roots; Debian's bundle has 150.
+pub const CA_CERTIFICATES: usize = 512;
+/// Addresses of one name that are tried.
+pub const ADDRESSES: usize = 8;
+/// Lookups that wait for the one resolver: every link and both workers.
+pub const DNS_WAITING: usize = LINKS + 8;
+/// The next address of a name is tried so long after the last, while that one is silent (RFC 8305 says 250 ms).
+pub const STAGGER_MS: u64 = 250;
+/// Bytes that were sent and not acknowledged for so long end a connection (TCP_USER_TIMEOUT).
+pub const UNACKED_MS: u32 = 30_000;
 
 /// Answer of the mint, of a post and of other small calls.
 pub const SMALL_BODY_BYTES: usize = 16 * 1024;
@@ -104,6 +121,11 @@ pub const KEY_BYTES: usize = 4 * 1024;
 pub const JOURNAL_BYTES: usize = 256 * 1024;
 /// One record of the journal: a reply of the longest kind with its keys.
 pub const JOURNAL_RECORD_BYTES: usize = 96 * 1024;
+
+/// Calls that wait for one worker; a further one fails at once.
+pub const CALLS_QUEUED: usize = 64;
+/// Idle HTTP connection kept by the `call` worker: under the 5 s after which Node.js closes it.
+pub const HTTP_IDLE_MS: u64 = 4_000;
 
 /// Happenings that wait for the loop; pumps wait when it is full.
 pub const HAPPENINGS: usize = 64;

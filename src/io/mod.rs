@@ -13,6 +13,7 @@ pub mod disk;
 pub mod dns;
 pub mod http;
 pub mod shell;
+pub mod tcp;
 pub mod tls;
 pub mod websocket;
 
@@ -42,3 +43,12 @@ pub enum Happening {
 
 /// Where pumps and threads post happenings; bounded by `budget::HAPPENINGS`, so a full loop holds them back.
 pub type Post = smol::channel::Sender<Happening>;
+
+/// Peer text made fit for a detail: one line, escaped, at most 160 characters.
+fn clip(text: &str) -> String {
+    let mut out: String = text.chars().flat_map(char::escape_debug).take(160).collect();
+    if text.chars().nth(160).is_some() {
+        out.push('…');
+    }
+    out
+}
