@@ -1,0 +1,94 @@
+//! An answer's body on its way into memory or into a file, bounded.
+
+use crate::budget;
+use crate::call::Sink;
+use crate::reason::{Reason, Why};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{Error, ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// What was kept of a body.
+#[derive(Default)]
+pub(super) struct Whole {
+    pub(super) kept: Vec<u8>,
+    pub(super) cut: bool,
+    pub(super) first_id: Option<String>,
+}
+
+/// Why a body is not where it should be.
+pub(super) enum Failure {
+    /// The connection.
+    Wire(Error),
+    /// More bytes than the file may have.
+    Long(u64),
+    /// The disk, at this path.
+    Disk(String, Error),
+}
+
+/// Reads it into its sink. Only a 2xx goes into a file: a refusal's text stays in memory.
+pub(super) fn read(mut body: impl Read, sink: &Sink, status: u16) -> Result<Whole, Failure> {
+    match sink {
+        Sink::Memory(bytes) => Ok(memory(&mut body, *bytes)?.0),
+        Sink::MemoryOrId(bytes) => {
+            let (whole, _beyond) = memory(&mut body, *bytes)?;
+            Ok(whole)
+        }
+        Sink::File(path, bytes) if (200..300).contains(&status) => {
+            file(&mut body, path, *bytes)?;
+            Ok(Whole::default())
+        }
+        Sink::File(..) => Ok(memory(&mut body, budget::SMALL_BODY_BYTES)?.0),
+    }
+}
+
+/// The failure in words.
+pub(super) fn why(failure: Failure, place: &str, deadline_ms: u64) -> Why {
+    match failure {
+        Failure::Wire(error) => super::wire::why_of_io(&error, place, deadline_ms),
+        Failure::Long(bytes) => Why::new(Reason::HttpBody, format!("{place}: longer than {bytes} bytes")),
+        Failure::Disk(path, error) => Why::new(Reason::DiskFailed, format!("{path}: {error}")),
+    }
+}
+
+/// At most `bytes`; with `cut`, the first byte beyond them is returned beside it.
+fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Failure> {
+    let mut kept = Vec::new();
+    body.by_ref().take(bytes as u64).read_to_end(&mut kept).map_err(Failure::Wire)?;
+    let mut beyond = None;
+    if kept.len() == bytes {
+        let mut one = [0];
+        beyond = (body.read(&mut one).map_err(Failure::Wire)? > 0).then_some(one[0]);
+    }
+    Ok((Whole { kept, cut: beyond.is_some(), first_id: None }, beyond))
+}
+
+fn file(body: &mut impl Read, path: &Path, bytes: u64) -> Result<(), Failure> {
+    let disk = |error| Failure::Disk(path.display().to_string(), error);
+    if let Some(directory) = path.parent() {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(disk)?;
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(disk)?;
+    let copied = copy(body, &mut file, path, bytes);
+    if copied.is_err() {
+        // what is left behind is found by the clean-up at the next start
+        let _ = std::fs::remove_file(path);
+    }
+    copied
+}
+
+fn copy(body: &mut impl Read, file: &mut File, path: &Path, bytes: u64) -> Result<(), Failure> {
+    let mut left = bytes;
+    let mut buffer = [0; 4096];
+    loop {
+        let got = match body.read(&mut buffer) {
+            Ok(0) => return Ok(()),
+            Ok(got) => got,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Failure::Wire(error)),
+        };
+        left = left.checked_sub(got as u64).ok_or(Failure::Long(bytes))?;
+        file.write_all(buffer.get(..got).unwrap_or_default())
+            .map_err(|error| Failure::Disk(path.display().to_string(), error))?;
+    }
+}
