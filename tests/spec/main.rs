@@ -1,2 +1,7 @@
 //! The specification: each test is a promise in a sentence. One file for each file of `src`.
 #![allow(clippy::unwrap_used, clippy::string_slice, missing_docs)]
+
+mod loopback;
+
+mod http;
+mod websocket;
