@@ -119,6 +119,16 @@ pub const KEY_BYTES: usize = 4 * 1024;
 
 /// The journal is rewritten when its log grows past this and holds mostly what is over.
 pub const JOURNAL_BYTES: usize = 256 * 1024;
+/// A journal that is read at the start; a longer one is no journal of ours.
+pub const JOURNAL_READ_BYTES: u64 = 16 * 1024 * 1024;
+/// `state: group` syncs after so many records at the latest.
+pub const GROUP_RECORDS: u32 = 32;
+/// `state: group` syncs so long after the first record that is not synced.
+pub const GROUP_MS: u64 = 250;
+/// A disk that failed is tried again so often.
+pub const DISK_RETRY_MS: u64 = 60_000;
+/// Writing what is left at the end may take so long.
+pub const DISK_END_MS: u64 = 2_000;
 /// One record of the journal: a reply of the longest kind with its keys.
 pub const JOURNAL_RECORD_BYTES: usize = 96 * 1024;
 
@@ -136,6 +146,8 @@ pub const MINT_STACK_BYTES: usize = 192 * 1024;
 pub const CALL_STACK_BYTES: usize = 192 * 1024;
 /// Stack of the thread that looks names up: getaddrinfo of glibc wants room.
 pub const DNS_STACK_BYTES: usize = 128 * 1024;
+/// Stack of the thread that writes the journal.
+pub const DISK_STACK_BYTES: usize = 64 * 1024;
 /// Stack of a thread that waits for an HTTP agent.
 pub const AGENT_STACK_BYTES: usize = 192 * 1024;
 

@@ -4,6 +4,7 @@ use crate::agent::Said;
 use crate::call::Ticket;
 use crate::message::{AgentId, Line};
 use crate::relay::port::{Client, Command, Lost, Stored};
+use crate::text::Clipped;
 use async_tungstenite::tungstenite::Utf8Bytes;
 
 pub mod agent;
@@ -12,7 +13,9 @@ pub mod control;
 pub mod disk;
 pub mod dns;
 pub mod http;
+pub mod process;
 pub mod shell;
+pub mod signals;
 pub mod tcp;
 pub mod tls;
 pub mod websocket;
@@ -44,11 +47,7 @@ pub enum Happening {
 /// Where pumps and threads post happenings; bounded by `budget::HAPPENINGS`, so a full loop holds them back.
 pub type Post = smol::channel::Sender<Happening>;
 
-/// Peer text made fit for a detail: one line, escaped, at most 160 characters.
+/// Peer text made fit for a detail: one line, escaped, at most 160 bytes.
 fn clip(text: &str) -> String {
-    let mut out: String = text.chars().flat_map(char::escape_debug).take(160).collect();
-    if text.chars().nth(160).is_some() {
-        out.push('…');
-    }
-    out
+    Clipped::to(text, 160).to_string()
 }

@@ -31,7 +31,10 @@ pub(super) fn read(mut body: impl Read, sink: &Sink, status: u16) -> Result<Whol
     match sink {
         Sink::Memory(bytes) => Ok(memory(&mut body, *bytes)?.0),
         Sink::MemoryOrId(bytes) => {
-            let (whole, _beyond) = memory(&mut body, *bytes)?;
+            let (mut whole, beyond) = memory(&mut body, *bytes)?;
+            if whole.cut {
+                whole.first_id = first_id(&mut body, &whole.kept, beyond)?;
+            }
             Ok(whole)
         }
         Sink::File(path, bytes) if (200..300).contains(&status) => {
@@ -61,6 +64,24 @@ fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Fai
         beyond = (body.read(&mut one).map_err(Failure::Wire)? > 0).then_some(one[0]);
     }
     Ok((Whole { kept, cut: beyond.is_some(), first_id: None }, beyond))
+}
+
+/// Reads on, keeping nothing, until the first row's `id` is found or `budget::OVERSIZE_SCAN_BYTES` were looked at.
+fn first_id(body: &mut impl Read, kept: &[u8], beyond: Option<u8>) -> Result<Option<String>, Failure> {
+    let mut scan = crate::codec::json::IdScan::new();
+    scan.feed(kept);
+    scan.feed(beyond.as_slice());
+    let mut looked_at = kept.len();
+    let mut buffer = [0; 2048];
+    while scan.id().is_none() && looked_at < budget::OVERSIZE_SCAN_BYTES {
+        let bytes = body.read(&mut buffer).map_err(Failure::Wire)?;
+        if bytes == 0 {
+            break;
+        }
+        scan.feed(buffer.get(..bytes).unwrap_or_default());
+        looked_at += bytes;
+    }
+    Ok(scan.id())
 }
 
 fn file(body: &mut impl Read, path: &Path, bytes: u64) -> Result<(), Failure> {

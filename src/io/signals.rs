@@ -1,0 +1,45 @@
+//! Signals as happenings: TERM and INT ask to end, and end at once when they come again; HUP reads the configuration again.
+
+use super::{Happening, Post};
+use crate::relay::port::{Client, Command};
+use async_signal::{Signal, Signals};
+use futures_lite::StreamExt;
+
+/// Who a signal counts as among the clients of the control socket: nobody is told anything.
+pub const NOBODY: Client = Client(u32::MAX);
+
+/// Exit code of a second TERM or INT: 128 and SIGTERM, as a shell would say it.
+const IMPATIENT: i32 = 143;
+
+/// The signals, caught from here on.
+///
+/// # Errors
+/// When they cannot be caught.
+pub fn listen() -> std::io::Result<Signals> {
+    Signals::new([Signal::Term, Signal::Int, Signal::Hup])
+}
+
+/// Posts what each signal asks for, as long as the daemon runs.
+pub async fn pump(mut signals: Signals, post: Post) {
+    let mut ending = false;
+    while let Some(signal) = signals.next().await {
+        let happening = match signal {
+            Ok(Signal::Hup) => Happening::Reread(NOBODY),
+            Ok(_) if ending => {
+                log::warn!("told to end again: ending now, open turns are given up");
+                std::process::exit(IMPATIENT);
+            }
+            Ok(_) => {
+                ending = true;
+                Happening::Control(NOBODY, Command::Stop)
+            }
+            Err(error) => {
+                log::error!("signals cannot be read: {error}");
+                return;
+            }
+        };
+        if post.send(happening).await.is_err() {
+            return;
+        }
+    }
+}
