@@ -112,8 +112,18 @@ pub const CONTROL_LINE_BYTES: usize = 64 * 1024;
 pub const CONTROL_CLIENTS: usize = 16;
 /// Lines that wait for a slow `tail`; further ones are counted and dropped.
 pub const TAIL_LINES: usize = 256;
+/// Bytes that wait for a slow `tail`.
+pub const TAIL_BYTES: usize = 128 * 1024;
+/// An answer on the control socket, as its client takes it: the status of `LINKS` links.
+pub const CONTROL_ANSWER_BYTES: usize = 1024 * 1024;
+/// How long a client of the control socket may take to say what it wants, and to take its answer.
+pub const CONTROL_MS: u64 = 10_000;
 /// A configuration file.
 pub const CONFIG_BYTES: usize = 256 * 1024;
+/// Faults of a configuration that are listed; the rest are counted.
+pub const CONFIG_FAULTS: usize = 100;
+/// The largest attachment that can be asked for: it is kept in the state directory, on a board's RAM.
+pub const ATTACHMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// A key file.
 pub const KEY_BYTES: usize = 4 * 1024;
 

@@ -1,1 +1,215 @@
-//! (to be written)
+//! The configuration: a file becomes [`Settings`], or a list of every fault with its file, line and field.
+
+mod agent;
+mod answer;
+mod guild;
+pub mod jsonc;
+pub mod key;
+pub mod schema;
+mod section;
+mod url;
+
+use crate::budget;
+use crate::settings::{Settings, StateMode, Timing};
+use jsonc::Offset;
+use section::{Finding, Findings, Section};
+use std::fmt::Display;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+/// A configuration that can be run.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What it says. An agent whose key cannot be used has the reason in its `key`.
+    pub settings: Settings,
+    /// The same reasons with their places: faults to `check`, unbound agents to `run`.
+    pub keys: Vec<Remark>,
+    /// What is worth a look: a program that is missing, a guild that nobody uses.
+    pub warnings: Vec<Remark>,
+}
+
+/// Something about the configuration, in a line: `FILE:LINE:COL: path.to.field: what is wrong; what to do`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Remark {
+    /// The configuration file.
+    pub file: PathBuf,
+    /// Line and column, both from 1, the column in characters; `None` where it is about the file as a whole.
+    pub place: Option<(usize, usize)>,
+    /// The field; empty where there is none.
+    pub path: String,
+    /// What is wrong; what to do.
+    pub what: String,
+}
+
+impl Display for Remark {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:", self.file.display())?;
+        if let Some((line, column)) = self.place {
+            write!(f, "{line}:{column}:")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, " {}:", Shown(&self.path))?;
+        }
+        write!(f, " {}", Shown(&self.what))
+    }
+}
+
+/// Text of the file in an error: one line, nothing that steers a terminal.
+struct Shown<'a>(&'a str);
+
+impl Display for Shown<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0
+            .chars()
+            .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
+    }
+}
+
+/// Where relative names of files lead: the configuration's own folder, and systemd's credentials.
+pub struct Places {
+    /// The folder of the configuration file.
+    pub folder: PathBuf,
+    /// `$CREDENTIALS_DIRECTORY`, where it is set.
+    pub credentials: Option<PathBuf>,
+}
+
+impl Places {
+    /// A file beside the configuration, unless `name` is absolute.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// A file with a secret: a relative `name` is a credential where there is one of that name, else beside the
+    /// configuration.
+    #[must_use]
+    pub fn secret(&self, name: &str) -> PathBuf {
+        match self.credentials.as_ref().map(|credentials| credentials.join(name)) {
+            Some(credential) if credential.symlink_metadata().is_ok() => credential,
+            Some(_) | None => self.beside(name),
+        }
+    }
+}
+
+/// Reads the configuration at `path`, and each agent's key. `credentials` is `$CREDENTIALS_DIRECTORY`.
+///
+/// # Errors
+/// Every fault, in the order of the file; at most `budget::CONFIG_FAULTS` and a last line that counts the others.
+pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Loaded, Vec<Remark>> {
+    let whole = |what: String| vec![Remark { file: path.to_owned(), place: None, path: String::new(), what }];
+    let bytes = read(path).map_err(&whole)?;
+    let text = match std::str::from_utf8(&bytes) {
+        Ok(text) => text.strip_prefix('\u{feff}').unwrap_or(text),
+        Err(error) => {
+            let before = String::from_utf8_lossy(bytes.get(..error.valid_up_to()).unwrap_or_default());
+            let place = Some(place(&before, before.len()));
+            let what = "is not UTF-8 here; save it as UTF-8".to_owned();
+            return Err(vec![Remark { file: path.to_owned(), place, path: String::new(), what }]);
+        }
+    };
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    let places = Places { folder, credentials: credentials.map(Path::to_owned) };
+    let remark = |found: Finding| Remark {
+        file: path.to_owned(),
+        place: Some(place(text, found.at)),
+        path: found.path,
+        what: found.what,
+    };
+
+    let mut found = Findings::default();
+    let mut keys = Findings::default();
+    let settings = match jsonc::parse(text) {
+        Ok(root) => settings(&root, &places, &mut found, &mut keys),
+        Err(broken) => {
+            found.fault(broken.at, "", broken.what);
+            None
+        }
+    };
+    match settings {
+        Some(settings) if found.faults.is_empty() => Ok(Loaded {
+            settings,
+            keys: keys.faults.into_iter().map(remark).collect(),
+            warnings: found.warnings.into_iter().map(remark).collect(),
+        }),
+        _ => {
+            found.faults.extend(keys.faults);
+            found.faults.sort_by_key(|finding| finding.at);
+            let mut all: Vec<Remark> = found.faults.into_iter().map(remark).collect();
+            if found.more > 0 {
+                all.extend(whole(format!("{} more faults; mend these first", found.more)));
+            }
+            Err(all)
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, String> {
+    let unreadable =
+        |error: std::io::Error| format!("cannot be read: {error}; create it, or give the right one with --config FILE");
+    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    file.take(budget::CONFIG_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if bytes.len() > budget::CONFIG_BYTES {
+        return Err(format!("is larger than {} bytes; is it the configuration?", budget::CONFIG_BYTES));
+    }
+    Ok(bytes)
+}
+
+/// Line and column of a place, both from 1.
+fn place(text: &str, at: Offset) -> (usize, usize) {
+    let before = text.get(..at).unwrap_or(text);
+    let line = before.rsplit('\n').next().unwrap_or_default();
+    (before.matches('\n').count() + 1, line.chars().count() + 1)
+}
+
+fn settings(root: &jsonc::Node, places: &Places, found: &mut Findings, keys: &mut Findings) -> Option<Settings> {
+    let section = Section::open(root, &schema::ROOT, "", found)?;
+    let guilds: Vec<_> =
+        section.named("guilds").into_iter().filter_map(|entry| guild::read(entry, places, found)).collect();
+    let names: Vec<&str> = section.named("guilds").into_iter().map(|entry| entry.name.as_str()).collect();
+    let read = |entry| agent::read(entry, &names, places, found, keys);
+    let agents: Vec<_> = section.named("agents").into_iter().filter_map(read).collect();
+    agent::compare(&section, &agents, found);
+    let mut settings = Settings {
+        guilds,
+        agents,
+        state: state(section.text("state")),
+        message_bytes: budget::MESSAGE_BYTES,
+        ..Settings::default()
+    };
+    if let Some(limits) = section.node("limits").and_then(|n| Section::open(n, &schema::LIMITS, "limits", found)) {
+        let size = |name| limits.whole(name).and_then(|bytes| usize::try_from(bytes).ok());
+        settings.message_bytes = size("message_bytes").unwrap_or(settings.message_bytes);
+        settings.heap_bytes = size("heap_bytes");
+    }
+    if let Some(timing) = section.node("timing").and_then(|n| Section::open(n, &schema::TIMING, "timing", found)) {
+        settings.timing = self::timing(&timing, found);
+    }
+    Some(settings)
+}
+
+fn state(word: Option<&str>) -> StateMode {
+    match word {
+        Some("group") => StateMode::Group,
+        Some("each") => StateMode::Each,
+        Some(_) | None => StateMode::Memory,
+    }
+}
+
+fn timing(section: &Section<'_>, found: &mut Findings) -> Timing {
+    let default = Timing::default();
+    let ms = |name, otherwise| section.seconds_ms(name).unwrap_or(otherwise);
+    let timing = Timing {
+        reconcile_ms: ms("reconcile_s", default.reconcile_ms),
+        unproven_ms: ms("unproven_s", default.unproven_ms),
+        handshake_ms: ms("handshake_s", default.handshake_ms),
+        stable_ms: ms("stable_s", default.stable_ms),
+        backoff_base_ms: ms("backoff_base_s", default.backoff_base_ms),
+        backoff_cap_ms: ms("backoff_cap_s", default.backoff_cap_ms),
+    };
+    if timing.backoff_cap_ms < timing.backoff_base_ms {
+        section.fault("backoff_cap_s", "is less than backoff_base_s; make it as long or longer", found);
+    }
+    timing
+}

@@ -5,3 +5,5 @@ mod loopback;
 
 mod http;
 mod websocket;
+mod config;
+mod folder;

@@ -1,0 +1,123 @@
+//! An agent of the configuration: `agents.NAME`.
+
+use super::jsonc::Entry;
+use super::section::{Findings, Item, Section};
+use super::{Places, answer, guild, key, schema};
+use crate::budget;
+use crate::settings::{Agent, RespondTo, Transport};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads one; `guilds` are the names that can be meant. What is wrong with its key goes to `keys`.
+pub fn read(
+    entry: &Entry,
+    guilds: &[&str],
+    places: &Places,
+    found: &mut Findings,
+    keys: &mut Findings,
+) -> Option<Agent> {
+    let path = format!("agents.{}", entry.name);
+    guild::name(entry, &path, found);
+    let section = Section::open(&entry.node, &schema::AGENT, &path, found)?;
+    let own_guilds = self::guilds(&section, guilds, found);
+    let key = section.text("key_file").map(|file| {
+        let file = places.secret(file);
+        let key = key::read(&file, places.credentials.as_deref());
+        if let Err(what) = &key {
+            section.fault("key_file", what.clone(), keys);
+        }
+        (file, key)
+    });
+    let answer = section.node("answer").and_then(|node| answer::read(node, &section.path_of("answer"), places, found));
+    let attachments = section.node("attachments");
+    let attachments = attachments
+        .and_then(|node| Section::open(node, &schema::ATTACHMENTS, &section.path_of("attachments"), found))
+        .and_then(|attachments| attachments.whole("max_bytes"));
+    let id = section.text("id").unwrap_or(&entry.name);
+    if id.chars().any(char::is_control) {
+        section.fault("id", "holds control characters; give the id as the guild knows it", found);
+    }
+    let (key_file, key) = key?;
+    Some(Agent {
+        name: entry.name.clone(),
+        guilds: own_guilds,
+        id: id.to_owned(),
+        names: names(&section, found),
+        key_file,
+        key,
+        answer: answer?,
+        parallel: section.whole("parallel").and_then(|n| u16::try_from(n).ok()).unwrap_or(1),
+        deadline_s: section.whole("deadline_s").unwrap_or(600),
+        backfill: section.whole("backfill").and_then(|n| u32::try_from(n).ok()).unwrap_or(0),
+        respond_to: match section.text("respond_to") {
+            Some("all") => RespondTo::All,
+            Some("direct") => RespondTo::Direct,
+            Some(_) | None => RespondTo::Mentions,
+        },
+        bots_all: section.text("bots") == Some("all"),
+        attachment_bytes: attachments,
+    })
+}
+
+fn guilds(section: &Section<'_>, known: &[&str], found: &mut Findings) -> Vec<String> {
+    let mut own: Vec<String> = Vec::new();
+    for Item { at, text: name, .. } in section.texts("guild") {
+        if own.iter().any(|earlier| earlier == name) {
+            found.fault(at, section.path_of("guild"), format!("names `{name}` twice; one link is kept for each guild"));
+        } else if known.contains(&name) {
+            own.push(name.to_owned());
+        } else {
+            let what = match schema::nearest(name, known.iter().copied()) {
+                Some(near) => format!("there is no guild `{name}`; did you mean `{near}`?"),
+                None => format!("there is no guild `{name}`; add it under `guilds`"),
+            };
+            found.fault(at, section.path_of("guild"), what);
+        }
+    }
+    own
+}
+
+fn names(section: &Section<'_>, found: &mut Findings) -> Vec<String> {
+    let mut names = Vec::new();
+    for Item { at, text: name, .. } in section.texts("names") {
+        if name.trim().is_empty() || name.starts_with('@') || name.chars().any(char::is_control) {
+            let what = "holds a name that no @ can stand before; give it as people write it, without the @";
+            found.fault(at, section.path_of("names"), what);
+        }
+        names.push(name.to_owned());
+    }
+    names
+}
+
+/// What only shows when all agents are read: bounds, shared sockets, shared seats, what nobody uses.
+pub fn compare(root: &Section<'_>, agents: &[Agent], found: &mut Findings) {
+    let links: usize = agents.iter().map(|agent| agent.guilds.len()).sum();
+    if links > budget::LINKS {
+        root.fault("agents", format!("ask for {links} links; at most {} are kept", budget::LINKS), found);
+    }
+    let at = |name: &str| root.named("agents").iter().find(|entry| entry.name == name).map_or(root.at(), |e| e.at);
+    let mut sockets: BTreeMap<_, (&str, &Vec<u32>)> = BTreeMap::new();
+    let mut seats: BTreeMap<(&str, &str), &str> = BTreeMap::new();
+    for agent in agents {
+        if let Transport::Socket { path, uids } = &agent.answer {
+            let (other, theirs) = sockets.entry(path).or_insert((&agent.name, uids));
+            if *theirs != uids {
+                let what = format!("differs from agents.{other}'s for the same socket; give both the same");
+                found.fault(at(&agent.name), format!("agents.{}.answer.uids", agent.name), what);
+            }
+        }
+        for guild in &agent.guilds {
+            let other = seats.entry((guild, &agent.id)).or_insert(&agent.name);
+            if *other != agent.name {
+                let what = format!("is `{}` in {guild} as agents.{other} is: both answer each message", agent.id);
+                found.warn(at(&agent.name), format!("agents.{}.id", agent.name), what);
+            }
+        }
+    }
+    let used: BTreeSet<&str> = agents.iter().flat_map(|agent| agent.guilds.iter().map(String::as_str)).collect();
+    for entry in root.named("guilds").iter().filter(|entry| !used.contains(entry.name.as_str())) {
+        found.warn(entry.at, format!("guilds.{}", entry.name), "no agent is in this guild; nothing connects to it");
+    }
+    if agents.is_empty() {
+        root.warn("agents", "there is none; the daemon has nothing to do", found);
+    }
+}
