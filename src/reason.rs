@@ -82,6 +82,8 @@ pub enum Reason {
     AgentGone,
     /// The daemon's state directory cannot be written.
     DiskFailed,
+    /// What was asked on the control socket cannot be taken.
+    ControlRequest,
     /// Somebody asked for it: restart, reload, end.
     Asked,
 }
@@ -128,6 +130,7 @@ impl Reason {
         Reason::AgentGarbled,
         Reason::AgentGone,
         Reason::DiskFailed,
+        Reason::ControlRequest,
         Reason::Asked,
     ];
 
@@ -194,6 +197,7 @@ impl Reason {
             Self::DiskFailed => {
                 ("disk.failed", "the state directory cannot be written; cursors and replies live in memory only")
             }
+            Self::ControlRequest => ("control.request", "what was asked on the control socket cannot be taken"),
             Self::Asked => ("asked", "somebody asked for it"),
         }
     }

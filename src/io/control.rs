@@ -1,1 +1,438 @@
-//! (to be written)
+//! The control socket: people and scripts ask, the daemon answers, one JSON object a line each way.
+//!
+//! Who may ask is decided by the file alone: mode 0660 in a folder of mode 0750, so the daemon's user, its group and
+//! root. Credentials of the other side are not looked at.
+//!
+//! A client asks one thing at a time; its next line is read when the last was answered. `tail` goes on until it leaves.
+
+use super::{Happening, Post, clock};
+use crate::budget;
+use crate::port::{Client, Command, Told};
+use crate::reason::{Reason, Why};
+use crate::status::Status;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt};
+use serde::{Deserialize, Serialize};
+use smol::io::{AsyncReadExt, AsyncWriteExt};
+use smol::{Async, LocalExecutor, Task};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Error, ErrorKind};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+use std::rc::{Rc, Weak};
+
+/// Nobody on the socket: who "asks" when a signal comes. No client has this number.
+pub const NOBODY: Client = Client(0);
+
+/// A line from a client. Unknown fields are ignored.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub struct Request {
+    /// status, send, tail, restart, reload
+    pub cmd: String,
+    /// For send and restart; for tail where one agent is meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// For send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// For send.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// A line to a client.
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Line<'a> {
+    Status(&'a Status),
+    Tail(&'a str),
+    Done(&'a str),
+    Queued(&'a str),
+    Refused { reason: &'static str, detail: &'a str },
+}
+
+impl Line<'_> {
+    fn text(&self) -> String {
+        // plain values with string keys: serde_json cannot fail at them
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.push('\n');
+        line
+    }
+}
+
+/// The server's side of the control socket. Its file goes with it.
+pub struct Control {
+    path: PathBuf,
+    /// Device and inode of the file: another daemon's must not be removed.
+    file: (u64, u64),
+    seats: Seats,
+    _accepting: Task<()>,
+}
+
+type Seats = Rc<RefCell<BTreeMap<Client, Rc<Seat>>>>;
+
+impl Control {
+    /// Listens at `path` with mode 0660; its folder is made with mode 0750 where there is none. A socket that nobody
+    /// listens at is replaced. `AddrInUse` with who holds it, when somebody does.
+    ///
+    /// # Errors
+    /// A sentence with the path and what to do.
+    pub fn bind(path: &Path, executor: &Rc<LocalExecutor<'static>>, post: Post) -> std::io::Result<Self> {
+        let told = |error: Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
+        make_folder(path).map_err(told)?;
+        make_way(path).map_err(told)?;
+        let listener = listen_at(path).map_err(told)?;
+        let file = std::fs::symlink_metadata(path).map(|m| (m.dev(), m.ino())).map_err(told)?;
+        let listener = Async::new(listener).map_err(told)?;
+        let seats = Seats::default();
+        let accepting = executor.spawn(accept(listener, Rc::downgrade(executor), seats.clone(), post));
+        Ok(Self { path: path.to_owned(), file, seats, _accepting: accepting })
+    }
+
+    /// Tells a client something; one that left is not told. What a slow `tail` cannot take is counted and dropped.
+    pub fn tell(&self, client: Client, told: Told) {
+        let seat = self.seats.borrow().get(&client).cloned();
+        if let Some(seat) = seat {
+            seat.tell(&told);
+        }
+    }
+}
+
+impl Drop for Control {
+    fn drop(&mut self) {
+        let ours = std::fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.file);
+        if ours {
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.exists() => {
+            std::fs::DirBuilder::new().recursive(true).mode(0o750).create(folder)?;
+            // whatever the umask took away or left
+            std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o750))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Removes a dead socket; refuses a living one and anything that is no socket.
+fn make_way(path: &Path) -> std::io::Result<()> {
+    let file = match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+        Ok(metadata) => metadata.file_type(),
+    };
+    if !file.is_socket() {
+        return Err(Error::new(ErrorKind::AlreadyExists, "is there and is no socket; give another path with --socket"));
+    }
+    let probe =
+        socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+    match connect(&probe, &SocketAddrUnix::new(path)?) {
+        Err(rustix::io::Errno::CONNREFUSED) => std::fs::remove_file(path),
+        // a full queue has somebody behind it, too
+        Ok(()) | Err(rustix::io::Errno::AGAIN) => {
+            let holder = sockopt::socket_peercred(&probe).map(|peer| peer.pid.as_raw_nonzero().get());
+            let who = holder.map_or_else(|_| "another process".to_owned(), |pid| format!("process {pid}"));
+            let what = format!("{who} listens there already; end it, or give another path with --socket");
+            Err(Error::new(ErrorKind::AddrInUse, what))
+        }
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Bound beside the path, given its mode, then moved onto it: nobody meets it with another mode.
+fn listen_at(path: &Path) -> std::io::Result<UnixListener> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let _ = std::fs::remove_file(&beside);
+    let listener = UnixListener::bind(&beside)?;
+    let placed = std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o660))
+        .and_then(|()| std::fs::rename(&beside, path));
+    if placed.is_err() {
+        let _ = std::fs::remove_file(&beside);
+    }
+    placed.map(|()| listener)
+}
+
+async fn accept(listener: Async<UnixListener>, executor: Weak<LocalExecutor<'static>>, seats: Seats, post: Post) {
+    let mut last = NOBODY;
+    loop {
+        let stream = match listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // out of descriptors, most likely: trying at once would spin
+                log::warn!("control socket: {error}");
+                clock::sleep_until(clock::now().at.after_ms(1000)).await;
+                continue;
+            }
+        };
+        if seats.borrow().len() >= budget::CONTROL_CLIENTS {
+            let detail = format!("{} clients are here already; try again later", budget::CONTROL_CLIENTS);
+            let line = Line::Refused { reason: Reason::ControlRequest.code(), detail: &detail }.text();
+            let _ = clock::within(1000, (&stream).write_all(line.as_bytes())).await;
+            continue;
+        }
+        let Some(executor) = executor.upgrade() else { return };
+        last = Client(last.0.checked_add(1).unwrap_or(1));
+        let seat = Rc::new(Seat::new());
+        seats.borrow_mut().insert(last, seat.clone());
+        executor.spawn(serve(stream, last, seat, seats.clone(), post.clone())).detach();
+    }
+}
+
+async fn serve(stream: Async<UnixStream>, client: Client, seat: Rc<Seat>, seats: Seats, post: Post) {
+    smol::future::or(listen(&stream, client, &seat, &post), speak(&stream, &seat)).await;
+    seats.borrow_mut().remove(&client);
+    let _ = post.send(Happening::Control(client, Command::Left)).await;
+}
+
+/// Takes the client's lines; ends when it is gone or said nothing for too long.
+async fn listen(stream: &Async<UnixStream>, client: Client, seat: &Seat, post: &Post) {
+    let mut bytes = Vec::new();
+    loop {
+        let line = match clock::within(budget::CONTROL_MS, next_line(stream, &mut bytes)).await {
+            Some(Heard::Line(line)) => line,
+            Some(Heard::TooLong) => {
+                seat.refuse(&format!("the line is longer than {} bytes", budget::CONTROL_LINE_BYTES));
+                return seat.leave().await;
+            }
+            Some(Heard::End) | None => return seat.leave().await,
+        };
+        let happening = match request(&line) {
+            Ok(happening) => happening(client),
+            Err(what) => {
+                if seat.refuse(&what) {
+                    continue;
+                }
+                return seat.leave().await;
+            }
+        };
+        seat.expect(matches!(happening, Happening::Control(_, Command::Tail { .. })));
+        if post.send(happening).await.is_err() {
+            return;
+        }
+        // until it is answered, the stream is read for its end alone
+        let answered = async { Some(seat.answered.1.recv().await) };
+        let gone = async {
+            watch(stream, &mut bytes).await;
+            None
+        };
+        if smol::future::or(answered, gone).await.is_none() {
+            return seat.leave().await;
+        }
+    }
+}
+
+enum Heard {
+    Line(Vec<u8>),
+    TooLong,
+    End,
+}
+
+async fn next_line(mut stream: &Async<UnixStream>, bytes: &mut Vec<u8>) -> Heard {
+    loop {
+        if let Some(end) = bytes.iter().position(|byte| *byte == b'\n') {
+            if end > budget::CONTROL_LINE_BYTES {
+                return Heard::TooLong;
+            }
+            let rest = bytes.split_off(end + 1);
+            return Heard::Line(std::mem::replace(bytes, rest));
+        }
+        if bytes.len() > budget::CONTROL_LINE_BYTES {
+            return Heard::TooLong;
+        }
+        let mut piece = [0; 4096];
+        match stream.read(&mut piece).await {
+            Ok(0) | Err(_) => return Heard::End,
+            Ok(n) => bytes.extend(piece.iter().take(n)),
+        }
+    }
+}
+
+/// Ends when the client does. What it says meanwhile is kept for later, as far as there is room.
+async fn watch(mut stream: &Async<UnixStream>, bytes: &mut Vec<u8>) {
+    while bytes.len() <= budget::CONTROL_LINE_BYTES {
+        let mut piece = [0; 4096];
+        match stream.read(&mut piece).await {
+            Ok(0) | Err(_) => return,
+            Ok(n) => bytes.extend(piece.iter().take(n)),
+        }
+    }
+    std::future::pending().await
+}
+
+/// What a line asks for.
+fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
+    let request: Request = serde_json::from_slice(line).map_err(|error| format!("not a request: {error}"))?;
+    let need = |field: Option<String>, name: &str| field.ok_or_else(|| format!("{} needs \"{name}\"", request.cmd));
+    let command = match request.cmd.as_str() {
+        "status" => Some(Command::Status),
+        "send" => Some(Command::Send {
+            agent: need(request.agent, "agent")?,
+            channel: need(request.channel, "channel")?,
+            text: need(request.text, "text")?,
+        }),
+        "tail" => Some(Command::Tail { agent: request.agent }),
+        "restart" => Some(Command::Restart { agent: need(request.agent, "agent")? }),
+        "reload" => None,
+        _ => return Err("no such \"cmd\"; there are status, send, tail, restart, reload".to_owned()),
+    };
+    Ok(move |client| match command {
+        Some(command) => Happening::Control(client, command),
+        None => Happening::Reread(client),
+    })
+}
+
+/// Writes what is to be told; ends when nothing more can be.
+async fn speak(mut stream: &Async<UnixStream>, seat: &Seat) {
+    loop {
+        while let Some(line) = seat.next() {
+            let written = stream.write_all(line.as_bytes());
+            // somebody who reads a tail may take his time; whoever asked takes his answer
+            let written = match seat.waits_for() {
+                Due::Tail => Some(written.await),
+                Due::Nothing | Due::Answer | Due::Later => clock::within(budget::CONTROL_MS, written).await,
+            };
+            if !matches!(written, Some(Ok(()))) {
+                return;
+            }
+        }
+        if seat.is_over() || seat.awake.1.recv().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// What a client waits for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    /// The first answer to its request.
+    Answer,
+    /// What became of a `send` that was queued.
+    Later,
+    /// Line after line.
+    Tail,
+}
+
+type Bell = (smol::channel::Sender<()>, smol::channel::Receiver<()>);
+
+/// A client's place: what waits for it.
+struct Seat {
+    state: RefCell<Waiting>,
+    /// There is something to write, or nothing more will come.
+    awake: Bell,
+    /// The request was answered: the next may be read.
+    answered: Bell,
+}
+
+struct Waiting {
+    lines: VecDeque<String>,
+    bytes: usize,
+    /// Lines of `tail` dropped since the last one that was kept.
+    dropped: u64,
+    due: Due,
+    /// Nothing more is read from it.
+    leaving: bool,
+}
+
+impl Seat {
+    fn new() -> Self {
+        let state = Waiting { lines: VecDeque::new(), bytes: 0, dropped: 0, due: Due::Nothing, leaving: false };
+        Self { state: RefCell::new(state), awake: smol::channel::bounded(1), answered: smol::channel::bounded(1) }
+    }
+
+    fn expect(&self, tail: bool) {
+        while self.answered.1.try_recv().is_ok() {}
+        self.state.borrow_mut().due = if tail { Due::Tail } else { Due::Answer };
+    }
+
+    fn waits_for(&self) -> Due {
+        self.state.borrow().due
+    }
+
+    fn tell(&self, told: &Told) {
+        let (line, due) = match told {
+            Told::Status(status) => (Line::Status(status).text(), Due::Nothing),
+            Told::Tail(line) => return self.tail(line),
+            // a tail that was taken goes on
+            Told::Done(said) if self.waits_for() == Due::Tail => (Line::Done(said).text(), Due::Tail),
+            Told::Done(said) => (Line::Done(said).text(), Due::Nothing),
+            Told::Queued(said) => (Line::Queued(said).text(), Due::Later),
+            Told::Refused(Why { reason, detail }) => {
+                (Line::Refused { reason: reason.code(), detail }.text(), Due::Nothing)
+            }
+        };
+        self.state.borrow_mut().keep(line);
+        self.state.borrow_mut().due = due;
+        if due == Due::Nothing {
+            let _ = self.answered.0.try_send(());
+        }
+        let _ = self.awake.0.try_send(());
+    }
+
+    fn tail(&self, line: &str) {
+        let mut state = self.state.borrow_mut();
+        let line = Line::Tail(line).text();
+        if state.lines.len() >= budget::TAIL_LINES || state.bytes + line.len() > budget::TAIL_BYTES {
+            state.dropped += 1;
+            return;
+        }
+        state.say_dropped();
+        state.keep(line);
+        let _ = self.awake.0.try_send(());
+    }
+
+    /// A request that could not be read. False when the client heard so too often without listening.
+    fn refuse(&self, detail: &str) -> bool {
+        let line = Line::Refused { reason: Reason::ControlRequest.code(), detail }.text();
+        let mut state = self.state.borrow_mut();
+        state.keep(line);
+        let _ = self.awake.0.try_send(());
+        state.lines.len() < budget::TAIL_LINES
+    }
+
+    /// The client says nothing more: it is given what is due, if that comes soon, and no more.
+    async fn leave(&self) {
+        self.state.borrow_mut().leaving = true;
+        let _ = self.awake.0.try_send(());
+        if matches!(self.waits_for(), Due::Nothing | Due::Answer) {
+            // `speak` ends it
+            std::future::pending::<()>().await;
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let state = self.state.borrow();
+        state.leaving && state.due != Due::Answer
+    }
+
+    fn next(&self) -> Option<String> {
+        let mut state = self.state.borrow_mut();
+        if state.lines.is_empty() {
+            state.say_dropped();
+        }
+        let line = state.lines.pop_front()?;
+        state.bytes -= line.len();
+        Some(line)
+    }
+}
+
+impl Waiting {
+    fn keep(&mut self, line: String) {
+        self.bytes += line.len();
+        self.lines.push_back(line);
+    }
+
+    fn say_dropped(&mut self) {
+        if self.dropped > 0 {
+            let line = Line::Tail(&format!("… {} lines dropped: this client reads too slowly", self.dropped)).text();
+            self.dropped = 0;
+            self.keep(line);
+        }
+    }
+}

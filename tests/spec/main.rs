@@ -6,4 +6,5 @@ mod loopback;
 mod http;
 mod websocket;
 mod config;
+mod control;
 mod folder;
