@@ -2,6 +2,7 @@
 //! The lines of `guild-agent/1` themselves (CONTRACT section 2) are in [`line`].
 
 pub mod line;
+pub mod pointer;
 
 use crate::reason::{Reason, Why};
 use std::borrow::Cow;
@@ -71,6 +72,40 @@ pub enum Said<'a> {
     },
     /// It said something that could not be read; counted and logged, nothing ends.
     Garbled(Why),
+}
+
+impl Said<'_> {
+    /// The same, owning what it holds.
+    #[must_use]
+    pub fn into_owned(self) -> Said<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        match self {
+            Self::Here => Said::Here,
+            Self::Gone(why) => Said::Gone(why),
+            Self::Accepted { turn } => Said::Accepted { turn: own(turn) },
+            Self::Reply { turn, text, last } => Said::Reply { turn: own(turn), text: own(text), last },
+            Self::None { turn } => Said::None { turn: own(turn) },
+            Self::Failed { turn, why } => Said::Failed { turn: own(turn), why },
+            Self::Busy { turn, retry_ms } => Said::Busy { turn: own(turn), retry_ms },
+            Self::Absent { turn, why } => Said::Absent { turn: own(turn), why },
+            Self::Typing { turn, on } => Said::Typing { turn: own(turn), on },
+            Self::Send { id, conv, text } => Said::Send { id: own(id), conv: own(conv), text: own(text) },
+            Self::Garbled(why) => Said::Garbled(why),
+        }
+    }
+
+    /// The turn that it is about, and whether it ends it.
+    #[must_use]
+    pub fn turn(&self) -> Option<(&str, bool)> {
+        match self {
+            Self::Accepted { turn } | Self::Typing { turn, .. } => Some((turn.as_ref(), false)),
+            Self::Reply { turn, last, .. } => Some((turn.as_ref(), *last)),
+            Self::None { turn } | Self::Failed { turn, .. } | Self::Busy { turn, .. } | Self::Absent { turn, .. } => {
+                Some((turn.as_ref(), true))
+            }
+            Self::Here | Self::Gone(_) | Self::Send { .. } | Self::Garbled(_) => None,
+        }
+    }
 }
 
 /// Why a turn is taken back from an agent.

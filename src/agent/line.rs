@@ -1,1 +1,315 @@
-//! `guild-agent/1`: one JSON object a line (CONTRACT section 2).
+//! `guild-agent/1`: one JSON object a line (CONTRACT section 2). What the bridge says is encoded here, what an agent
+//! says is decoded; a line carries no newline on either side.
+
+use super::{Cancel, Said};
+use crate::budget;
+use crate::codec::json;
+use crate::message::{Attachment, Fetched, Turn};
+use crate::reason::{Reason, Why};
+use crate::text::Clipped;
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// What one line of an agent says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// It claims these agents (socket transport).
+    Hello(Vec<Cow<'a, str>>),
+    /// It says something of a turn.
+    Said(Said<'a>),
+    /// It speaks unasked.
+    Send {
+        /// Who of several agents on one connection speaks: the line's optional `"agent"`.
+        agent: Option<Cow<'a, str>>,
+        /// What: always `Said::Send`.
+        said: Said<'a>,
+    },
+    /// Its `send` cannot be taken: it is owed an `error` with this id.
+    Refused {
+        /// Its own id for the send.
+        id: Cow<'a, str>,
+        /// Why not.
+        why: Why,
+    },
+}
+
+/// Reads one line of an agent.
+///
+/// # Errors
+/// `agent.garbled` with a sentence, when the line is not JSON, not of version 1, of an unknown type or lacks a field.
+pub fn decode(line: &str) -> Result<Heard<'_>, Why> {
+    json::scan(line).map_err(|why| garbled(format!("a line is not JSON: {why}")))?;
+    match json::member(line, "v") {
+        Some("1") => {}
+        Some(other) => return Err(garbled(format!("a line has \"v\":{}; only 1 is spoken here", Clipped(other)))),
+        None => return Err(garbled("a line has no \"v\":1")),
+    }
+    let kind = Fields { line, kind: "line" }.text("type")?;
+    let of = |kind| Fields { line, kind };
+    match kind.as_ref() {
+        "hello" => of("hello").hello(),
+        "accepted" => Ok(Heard::Said(Said::Accepted { turn: of("accepted").text("turn")? })),
+        "reply" => of("reply").reply(),
+        "none" => Ok(Heard::Said(Said::None { turn: of("none").text("turn")? })),
+        "error" => of("error").error(),
+        "typing" => of("typing").typing(),
+        "send" => of("send").send(),
+        other => Err(garbled(format!("a line has the type \"{}\", which is not known here", Clipped(other)))),
+    }
+}
+
+/// The `message` line of a turn.
+#[must_use]
+pub fn message(turn: &Turn) -> String {
+    encode(&MessageLine {
+        v: 1,
+        kind: "message",
+        turn: &turn.id,
+        attempt: turn.attempt,
+        agent: &turn.agent,
+        guild: &turn.conv.guild,
+        conv: ConvPart {
+            key: &turn.conv.key,
+            kind: turn.conv.kind.word(),
+            channel: ChannelPart { id: &turn.conv.channel, name: &turn.conv.name },
+            thread: turn.conv.thread.as_deref(),
+        },
+        message: MessagePart {
+            id: &turn.message.id,
+            at: &turn.message.at,
+            text: &turn.message.text,
+            author: AuthorPart {
+                id: &turn.message.author.id,
+                name: &turn.message.author.name,
+                bot: turn.message.author.bot,
+            },
+            mention: turn.message.mention,
+            reply_to: turn.message.reply_to.as_deref(),
+            attachments: turn.message.attachments.iter().map(AttachmentPart::from).collect(),
+        },
+        deadline_ms: turn.deadline_ms,
+        replayed: turn.replayed,
+    })
+}
+
+/// The `cancel` line of a turn.
+#[must_use]
+pub fn cancel(turn: &str, why: Cancel) -> String {
+    encode(&CancelLine { v: 1, kind: "cancel", turn, reason: why.word() })
+}
+
+/// The answer to a good `hello`.
+#[must_use]
+pub fn welcome(agents: &[&str]) -> String {
+    encode(&WelcomeLine { v: 1, kind: "welcome", agents })
+}
+
+/// The answer to a `hello` or a `send` that is refused; `id` is the send's.
+#[must_use]
+pub fn error(id: Option<&str>, code: &str, message: &str) -> String {
+    encode(&ErrorLine { v: 1, kind: "error", id, code, message })
+}
+
+/// The answer to a `send` that is in the guild.
+#[must_use]
+pub fn sent(id: &str, message: &str) -> String {
+    encode(&SentLine { v: 1, kind: "sent", id, message })
+}
+
+fn encode(line: &impl Serialize) -> String {
+    let text = serde_json::to_string(line);
+    debug_assert!(text.is_ok(), "plain structs of strings and numbers always serialize");
+    text.unwrap_or_default()
+}
+
+fn garbled(detail: impl Into<String>) -> Why {
+    Why::new(Reason::AgentGarbled, detail)
+}
+
+/// The fields of a scanned line; null is as good as absent.
+struct Fields<'a> {
+    line: &'a str,
+    kind: &'static str,
+}
+
+impl<'a> Fields<'a> {
+    fn raw(&self, name: &str) -> Option<&'a str> {
+        json::member(self.line, name).filter(|raw| *raw != "null")
+    }
+
+    fn text(&self, name: &str) -> Result<Cow<'a, str>, Why> {
+        self.raw(name).and_then(json::string).ok_or_else(|| garbled(format!("a {} has no text \"{name}\"", self.kind)))
+    }
+
+    fn optional(&self, name: &str) -> Option<Cow<'a, str>> {
+        self.raw(name).and_then(json::string)
+    }
+
+    /// What is absent counts as yes.
+    fn yes(&self, name: &str) -> Result<bool, Why> {
+        match self.raw(name) {
+            None | Some("true") => Ok(true),
+            Some("false") => Ok(false),
+            Some(_) => Err(garbled(format!("a {} has a \"{name}\" that is neither true nor false", self.kind))),
+        }
+    }
+
+    fn hello(&self) -> Result<Heard<'a>, Why> {
+        let names = json::elements(self.raw("agents").unwrap_or_default());
+        let names: Option<Vec<_>> = names.take(budget::AGENTS + 1).map(json::string).collect();
+        match names {
+            Some(names) if (1..=budget::AGENTS).contains(&names.len()) => Ok(Heard::Hello(names)),
+            Some(_) | None => {
+                Err(garbled(format!("a hello has no \"agents\" with 1 to {} names in it", budget::AGENTS)))
+            }
+        }
+    }
+
+    fn reply(&self) -> Result<Heard<'a>, Why> {
+        let (turn, text, last) = (self.text("turn")?, self.text("text")?, self.yes("final")?);
+        Ok(Heard::Said(match self.too_long(&text) {
+            Some(why) => Said::Failed { turn, why },
+            None => Said::Reply { turn, text, last },
+        }))
+    }
+
+    fn error(&self) -> Result<Heard<'a>, Why> {
+        let turn = self.text("turn")?;
+        let code = self.optional("code").unwrap_or(Cow::Borrowed("failed"));
+        if code == "busy" {
+            let ms = self.raw("retry_after_ms").and_then(|raw| raw.parse::<f64>().ok());
+            // `as` saturates: a negative time is none, an endless one is the longest
+            return Ok(Heard::Said(Said::Busy { turn, retry_ms: ms.map(|ms| ms as u64) }));
+        }
+        let message = self.optional("message").unwrap_or_default();
+        let detail = format!("it said {}: {}", Clipped(&code), Clipped::to(&message, budget::DETAIL_BYTES));
+        Ok(Heard::Said(Said::Failed { turn, why: Why::new(Reason::AgentFailed, detail) }))
+    }
+
+    fn typing(&self) -> Result<Heard<'a>, Why> {
+        Ok(Heard::Said(Said::Typing { turn: self.text("turn")?, on: self.yes("on")? }))
+    }
+
+    fn send(&self) -> Result<Heard<'a>, Why> {
+        let (id, conv, text) = (self.text("id")?, self.text("conv")?, self.text("text")?);
+        if let Some(why) = self.too_long(&text) {
+            return Ok(Heard::Refused { id, why });
+        }
+        Ok(Heard::Send { agent: self.optional("agent"), said: Said::Send { id, conv, text } })
+    }
+
+    fn too_long(&self, text: &str) -> Option<Why> {
+        let most = budget::REPLY_BYTES;
+        let detail = || format!("its {} has {} bytes; at most {} KiB are taken", self.kind, text.len(), most / 1024);
+        (text.len() > most).then(|| Why::new(Reason::AgentFailed, detail()))
+    }
+}
+
+#[derive(Serialize)]
+struct MessageLine<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    turn: &'a str,
+    attempt: u32,
+    agent: &'a str,
+    guild: &'a str,
+    conv: ConvPart<'a>,
+    message: MessagePart<'a>,
+    deadline_ms: u64,
+    replayed: bool,
+}
+
+#[derive(Serialize)]
+struct ConvPart<'a> {
+    key: &'a str,
+    kind: &'static str,
+    channel: ChannelPart<'a>,
+    thread: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ChannelPart<'a> {
+    id: &'a str,
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct MessagePart<'a> {
+    id: &'a str,
+    at: &'a str,
+    text: &'a str,
+    author: AuthorPart<'a>,
+    mention: bool,
+    reply_to: Option<&'a str>,
+    attachments: Vec<AttachmentPart<'a>>,
+}
+
+#[derive(Serialize)]
+struct AuthorPart<'a> {
+    id: &'a str,
+    name: &'a str,
+    bot: bool,
+}
+
+/// `path` is absent where nobody asked, null where the file could not be had.
+#[derive(Serialize)]
+struct AttachmentPart<'a> {
+    id: &'a str,
+    name: &'a str,
+    #[serde(rename = "type")]
+    kind: &'a str,
+    size: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<Option<Cow<'a, str>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+}
+
+impl<'a> From<&'a Attachment> for AttachmentPart<'a> {
+    fn from(a: &'a Attachment) -> Self {
+        let (path, why) = match &a.fetched {
+            Fetched::NotAsked => (None, None),
+            Fetched::At(path) => (Some(Some(path.to_string_lossy())), None),
+            Fetched::Not(why) => (Some(None), Some(why.as_str())),
+        };
+        Self { id: &a.id, name: &a.name, kind: &a.media_type, size: a.size, path, why }
+    }
+}
+
+#[derive(Serialize)]
+struct CancelLine<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    turn: &'a str,
+    reason: &'static str,
+}
+
+#[derive(Serialize)]
+struct WelcomeLine<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    agents: &'a [&'a str],
+}
+
+#[derive(Serialize)]
+struct ErrorLine<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    code: &'a str,
+    message: &'a str,
+}
+
+#[derive(Serialize)]
+struct SentLine<'a> {
+    v: u8,
+    #[serde(rename = "type")]
+    kind: &'static str,
+    id: &'a str,
+    message: &'a str,
+}
