@@ -16,6 +16,7 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, Request, Response, Uri, header};
 use ureq::{Agent, Body, RequestExt};
 pub use wire::agent as ureq_agent;
+pub(super) use wire::{why, why_of_io};
 
 /// How this program names itself.
 pub const USER_AGENT: &str = concat!("guild-bridge/", env!("CARGO_PKG_VERSION"));

@@ -56,6 +56,12 @@ impl Rules {
         if faults.is_empty() { Ok(rules) } else { Err(faults.join("\n")) }
     }
 
+    /// What holds for HTTP agents: the system's roots, plain http anywhere (they are on or near the board).
+    #[must_use]
+    pub fn of_agents() -> Arc<Self> {
+        Arc::new(Self { guild: String::new(), plaintext: true, extra: None })
+    }
+
     /// The configuration to connect with.
     #[must_use]
     pub fn tls(&self) -> Arc<ClientConfig> {

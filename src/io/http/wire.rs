@@ -67,7 +67,7 @@ pub fn agent(dns: Dns, rules: Arc<Rules>, idle: usize) -> (Agent, Marks) {
 }
 
 /// What ureq's error means, for the call named by `place`.
-pub(super) fn why(error: Error, place: &str, deadline_ms: u64) -> Why {
+pub(in crate::io) fn why(error: Error, place: &str, deadline_ms: u64) -> Why {
     match error {
         Error::Other(inner) => match inner.downcast::<Failed>() {
             Ok(failed) => Why::new(failed.0.reason, format!("{place}: {}", failed.0.detail)),
@@ -81,7 +81,7 @@ pub(super) fn why(error: Error, place: &str, deadline_ms: u64) -> Why {
 }
 
 /// The same for an error while the body was read.
-pub(super) fn why_of_io(error: &IoError, place: &str, deadline_ms: u64) -> Why {
+pub(in crate::io) fn why_of_io(error: &IoError, place: &str, deadline_ms: u64) -> Why {
     if let Some(why) = tls::reason_of_io(error) {
         return Why::new(why.reason, format!("{place}: {}", why.detail));
     }
