@@ -103,6 +103,30 @@ pub const AGENT_LINE_BYTES: usize = 160 * 1024;
 pub const STDERR_BYTES: usize = 2 * 1024;
 /// Agents' connections on one socket.
 pub const AGENT_CLIENTS: usize = 16;
+/// Lines that wait for a line agent to read: a message and a `cancel` for each open turn, answers to its sends.
+pub const AGENT_QUEUE_LINES: usize = 256;
+/// Bytes of lines that wait for a line agent to read; a turn beyond them is handed back as busy.
+pub const AGENT_QUEUE_BYTES: usize = 512 * 1024;
+/// Read at once from an agent, and what a line is charged for in `AGENT_READS_PER_S`.
+pub const AGENT_CHUNK_BYTES: usize = 4 * 1024;
+/// Lines and full chunks read in a second from one line agent; beyond it the agent waits, nothing is kept or dropped.
+pub const AGENT_READS_PER_S: u32 = 200;
+/// Deadline of writing one line to an agent: one that does not read for so long is ended.
+pub const AGENT_WRITE_MS: u64 = 10_000;
+/// Deadline of the `hello` of a connected agent.
+pub const AGENT_HELLO_MS: u64 = 10_000;
+/// Between TERM and KILL for an agent's process group.
+pub const AGENT_TERM_MS: u64 = 2_000;
+/// How long output is read on after a child's exit, while something that it started holds the pipe open.
+pub const AGENT_DRAIN_MS: u64 = 1_000;
+/// Shortest and longest rest before a resident child is started, or a socket bound, again.
+pub const AGENT_REST_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
+/// A resident child that ran so long begins its rests anew.
+pub const AGENT_STABLE_MS: u64 = 60_000;
+/// Between two log lines of a resident child's stderr.
+pub const AGENT_STDERR_EVERY_MS: u64 = 10_000;
+/// Tail of an agent's stderr, or of its HTTP answer, that goes into a reason's detail.
+pub const DETAIL_BYTES: usize = 300;
 /// Attachments fetched for one message.
 pub const ATTACHMENTS: usize = 8;
 

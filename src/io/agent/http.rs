@@ -1,0 +1,239 @@
+//! `http`: one POST for each turn (CONTRACT section 2), on up to `parallel` threads of the agent's own.
+
+use super::{Voice, busy, ended, invalid, lossy, secret, template};
+use crate::agent::{Said, line, pointer};
+use crate::budget;
+use crate::io::dns::Dns;
+use crate::io::http as wire;
+use crate::io::tls::Rules;
+use crate::message::Turn;
+use crate::reason::{Reason, Why};
+use crate::text::Clipped;
+use smol::channel::{Receiver, Sender, bounded};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use ureq::http::{Request, Response, header};
+use ureq::{Agent, Body, RequestExt};
+
+/// How the agent is called.
+pub struct How {
+    /// The whole URL.
+    pub url: String,
+    /// Further headers, with placeholders.
+    pub headers: BTreeMap<String, String>,
+    /// What goes into `Authorization: Bearer`, read at each call.
+    pub bearer_file: Option<PathBuf>,
+    /// The body's JSON with placeholders; none: the `guild-agent/1` message.
+    pub body: Option<String>,
+    /// Where the reply is in the answer; none: the answer is the reply.
+    pub pointer: Option<String>,
+}
+
+/// The calls of one http agent. Dropping it lets its threads end; what they still hear is not said.
+pub struct Http {
+    crew: Arc<Crew>,
+    jobs: Sender<Job>,
+    queue: Receiver<Job>,
+    parallel: u16,
+    threads: u16,
+    /// Whoever drops a turn's mark takes the turn back.
+    open: BTreeMap<String, Arc<()>>,
+}
+
+/// What the threads share.
+struct Crew {
+    how: How,
+    voice: Voice,
+    agent: Agent,
+    /// Turns that were asked and are not answered.
+    under_way: AtomicUsize,
+}
+
+struct Job {
+    turn: Box<Turn>,
+    wanted: Weak<()>,
+}
+
+impl Http {
+    /// No thread yet: each starts with the turn that needs it.
+    #[must_use]
+    pub fn new(how: How, parallel: u16, voice: &Voice, dns: &Dns) -> Self {
+        // twice: a turn that was taken back may still occupy its thread while the next is asked
+        let (jobs, queue) = bounded(2 * usize::from(parallel.max(1)));
+        let (agent, _) = wire::ureq_agent(dns.clone(), Rules::of_agents(), 0);
+        let crew = Crew { how, voice: voice.clone(), agent, under_way: AtomicUsize::new(0) };
+        Self { crew: Arc::new(crew), jobs, queue, parallel: parallel.max(1), threads: 0, open: BTreeMap::new() }
+    }
+
+    /// Queues the turn's call; what to say at once where it cannot be made.
+    pub fn ask(&mut self, turn: Box<Turn>) -> Option<Said<'static>> {
+        // what was answered has no job any more
+        self.open.retain(|_, mark| Arc::weak_count(mark) > 0);
+        let mark = Arc::new(());
+        let id = turn.id.clone();
+        if self.jobs.try_send(Job { turn, wanted: Arc::downgrade(&mark) }).is_err() {
+            return Some(busy(&id));
+        }
+        let under_way = self.crew.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+        self.open.insert(id, mark);
+        if under_way > usize::from(self.threads) && self.threads < self.parallel {
+            match self.start() {
+                Ok(()) => self.threads += 1,
+                // the threads that are there come to it; without any, the next turn tries again
+                Err(e) => log::warn!("{}: a thread cannot be started: {e}", self.crew.voice.name),
+            }
+        }
+        None
+    }
+
+    /// Nothing is said of the turn any more.
+    pub fn cancel(&mut self, turn: &str) {
+        self.open.remove(turn);
+    }
+
+    fn start(&self) -> std::io::Result<()> {
+        let (crew, queue) = (self.crew.clone(), self.queue.clone());
+        let name = format!("agent-{}", crew.voice.name);
+        let work = move || {
+            while let Ok(job) = queue.recv_blocking() {
+                crew.serve(&job);
+            }
+        };
+        std::thread::Builder::new().name(name).stack_size(budget::AGENT_STACK_BYTES).spawn(work).map(drop)
+    }
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        self.jobs.close();
+    }
+}
+
+impl Crew {
+    fn serve(&self, job: &Job) {
+        let wanted = || job.wanted.strong_count() > 0;
+        let said = wanted().then(|| self.call(&job.turn));
+        self.under_way.fetch_sub(1, Ordering::Relaxed);
+        if let Some((said, bad)) = said.filter(|_| wanted()) {
+            if bad > 0 {
+                let why = Why::new(Reason::AgentGarbled, invalid("an answer", bad));
+                self.voice.say_blocking(Said::Garbled(why));
+            }
+            self.voice.say_blocking(said);
+        }
+    }
+
+    /// Makes the call; what it comes to, and in how many places the answer was not UTF-8.
+    fn call(&self, turn: &Turn) -> (Said<'static>, usize) {
+        let id = || Cow::Owned(turn.id.clone());
+        let request = match self.request(turn) {
+            Ok(request) => request,
+            Err(Unasked::Absent(why)) => return (Said::Absent { turn: id(), why }, 0),
+            Err(Unasked::Failed(why)) => return (Said::Failed { turn: id(), why }, 0),
+        };
+        let deadline = Duration::from_millis(turn.deadline_ms);
+        let outcome = request.with_agent(&self.agent).configure().timeout_global(Some(deadline)).run();
+        match outcome {
+            Ok(response) => self.answer(turn, response),
+            Err(error) => {
+                let why = wire::why(error, &shown(&self.how.url), turn.deadline_ms);
+                (unanswered(id(), why), 0)
+            }
+        }
+    }
+
+    fn request(&self, turn: &Turn) -> Result<Request<String>, Unasked> {
+        let how = &self.how;
+        let body = how.body.as_ref().map_or_else(|| line::message(turn), |body| template::json(body, turn));
+        let mut request = Request::post(&how.url).header("idempotency-key", &turn.id);
+        for (name, value) in &how.headers {
+            let value = template::argument(value, turn)
+                .map_err(|why| Unasked::Failed(Why::new(Reason::AgentFailed, format!("its header {name}: {why}"))))?;
+            request = request.header(name, value);
+        }
+        if !how.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        if let Some(file) = &how.bearer_file {
+            let bearer = secret::private(file)
+                .map_err(|why| Unasked::Absent(Why::new(Reason::AgentMissing, format!("its bearer: {why}"))))?;
+            request = request.header(header::AUTHORIZATION, format!("Bearer {}", bearer.expose()));
+        }
+        request.body(body).map_err(|e| {
+            Unasked::Failed(Why::new(Reason::AgentFailed, format!("its URL or a header cannot be used: {e}")))
+        })
+    }
+
+    fn answer(&self, turn: &Turn, response: Response<Body>) -> (Said<'static>, usize) {
+        let id = Cow::Owned(turn.id.clone());
+        let failed = |turn, detail| Said::Failed { turn, why: Why::new(Reason::AgentFailed, detail) };
+        let status = response.status().as_u16();
+        let retry_ms = wire::retry_after(response.headers());
+        let mut bytes = Vec::new();
+        let mut body = response.into_body();
+        let read = body.as_reader().take(budget::REPLY_BYTES as u64 + 2).read_to_end(&mut bytes);
+        match status {
+            429 | 503 => return (Said::Busy { turn: id, retry_ms }, 0),
+            204 => return (Said::None { turn: id }, 0),
+            200..=299 => {}
+            _ => {
+                let detail = format!("it answered {status}: {}", first_of(&bytes));
+                return (failed(id, detail), 0);
+            }
+        }
+        if let Err(error) = read {
+            return (unanswered(id, wire::why_of_io(&error, &shown(&self.how.url), turn.deadline_ms)), 0);
+        }
+        if bytes.len() > budget::REPLY_BYTES + 1 {
+            return (failed(id, format!("it answered with more than {} KiB", budget::REPLY_BYTES / 1024)), 0);
+        }
+        let (text, bad) = lossy(bytes);
+        let text = text.strip_suffix('\n').unwrap_or(&text);
+        let text = match &self.how.pointer {
+            None => Ok(Some(Cow::Borrowed(text))),
+            Some(_) if text.trim().is_empty() => Ok(None),
+            Some(at) => pointer::text(text, at),
+        };
+        (ended(id, text.map_err(|why| format!("its answer: {why}"))), bad)
+    }
+}
+
+/// Why a call was not made.
+enum Unasked {
+    Absent(Why),
+    Failed(Why),
+}
+
+/// No answer came. Nobody there: the turn waits. Anything else counts as an attempt.
+fn unanswered(turn: Cow<'static, str>, why: Why) -> Said<'static> {
+    match why.reason {
+        Reason::NetDns | Reason::NetRefused | Reason::NetUnreachable => {
+            Said::Absent { turn, why: Why::new(Reason::AgentMissing, why.detail) }
+        }
+        Reason::NetTimeout => Said::Failed { turn, why: Why::new(Reason::AgentTimeout, why.detail) },
+        _ => Said::Failed { turn, why: Why::new(Reason::AgentFailed, format!("{}: {}", why.reason, why.detail)) },
+    }
+}
+
+/// A URL without what may be secret in it: user information and query.
+fn shown(url: &str) -> String {
+    let bare = url.split(['?', '#']).next().unwrap_or_default();
+    match bare.split_once("://") {
+        Some((scheme, rest)) => {
+            let rest = rest.split_once('@').map_or(rest, |(_, host)| host);
+            format!("{scheme}://{}", Clipped(rest))
+        }
+        None => Clipped(bare).to_string(),
+    }
+}
+
+fn first_of(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim();
+    if text.is_empty() { "no body".to_owned() } else { Clipped::to(text, budget::DETAIL_BYTES).to_string() }
+}

@@ -1,0 +1,271 @@
+//! Lines to and from a line agent, `stdio` or `socket`: bounded both ways. What an agent writes too fast waits in its
+//! own pipe; what it does not read waits in a queue, and an agent that does not read for long is ended.
+
+use crate::budget;
+use crate::io::clock;
+use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, future};
+use smol::Timer;
+use smol::channel::{Receiver, Sender, bounded};
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// What was read.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A line without its newline; invalid UTF-8 replaced in so many places.
+    Text(String, usize),
+    /// A line beyond `budget::AGENT_LINE_BYTES`; it was skipped.
+    TooLong,
+    /// The end came before the line's.
+    Cut,
+}
+
+/// Reads lines, never more than `budget::AGENT_READS_PER_S` a second.
+pub struct Reader<R> {
+    from: R,
+    chunk: Vec<u8>,
+    at: usize,
+    line: Vec<u8>,
+    skipping: bool,
+    pace: Pace,
+}
+
+impl<R: AsyncRead + Unpin> Reader<R> {
+    /// Reads from here.
+    pub fn new(from: R) -> Self {
+        Self { from, chunk: Vec::new(), at: 0, line: Vec::new(), skipping: false, pace: Pace::default() }
+    }
+
+    /// The next line that is not blank; none at the end.
+    pub async fn next(&mut self) -> Option<Line> {
+        loop {
+            if let Some(line) = self.cut_line() {
+                self.pace.one().await;
+                if line != Line::Text(String::new(), 0) {
+                    return Some(line);
+                }
+            } else if !self.fill().await {
+                let cut = !self.line.is_empty() || self.skipping;
+                (self.line, self.skipping) = (Vec::new(), false);
+                return cut.then_some(Line::Cut);
+            }
+        }
+    }
+
+    /// Takes what the chunk has of the present line; the line itself where it ends there.
+    fn cut_line(&mut self) -> Option<Line> {
+        let fresh = self.chunk.get(self.at..).unwrap_or_default();
+        let end = fresh.iter().position(|b| *b == b'\n');
+        let part = fresh.get(..end.unwrap_or(fresh.len())).unwrap_or_default();
+        if self.line.len() + part.len() > budget::AGENT_LINE_BYTES {
+            (self.line, self.skipping) = (Vec::new(), true);
+        }
+        if !self.skipping {
+            self.line.extend_from_slice(part);
+        }
+        self.at += part.len() + usize::from(end.is_some());
+        end?;
+        if std::mem::take(&mut self.skipping) {
+            return Some(Line::TooLong);
+        }
+        let line = std::mem::take(&mut self.line);
+        Some(text(&line))
+    }
+
+    async fn fill(&mut self) -> bool {
+        if self.chunk.len() == budget::AGENT_CHUNK_BYTES {
+            self.pace.one().await;
+        }
+        self.chunk.resize(budget::AGENT_CHUNK_BYTES, 0);
+        let n = self.from.read(&mut self.chunk).await.unwrap_or(0);
+        self.chunk.truncate(n);
+        self.at = 0;
+        n > 0
+    }
+}
+
+fn text(line: &[u8]) -> Line {
+    let bad = line.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
+    Line::Text(String::from_utf8_lossy(line).trim().to_owned(), bad)
+}
+
+/// At most `budget::AGENT_READS_PER_S` in a second that begins with the first of them.
+#[derive(Default)]
+struct Pace {
+    span: Option<Timer>,
+    count: u32,
+}
+
+impl Pace {
+    async fn one(&mut self) {
+        if let Some(span) = &mut self.span {
+            let over = if self.count < budget::AGENT_READS_PER_S {
+                future::poll_once(&mut *span).await.is_some()
+            } else {
+                span.await;
+                true
+            };
+            if over {
+                self.span = None;
+            }
+        }
+        if self.span.is_none() {
+            (self.span, self.count) = (Some(Timer::after(Duration::from_secs(1))), 0);
+        }
+        self.count += 1;
+    }
+}
+
+/// The queue is full: its agent does not read.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// Lines that wait to be written to one agent.
+pub struct Queue {
+    waiting: RefCell<Waiting>,
+    bell: (Sender<()>, Receiver<()>),
+}
+
+#[derive(Default)]
+struct Waiting {
+    lines: VecDeque<Entry>,
+    bytes: usize,
+    closed: bool,
+}
+
+struct Entry {
+    /// The turn that the line gives, until it is being written.
+    turn: Option<String>,
+    line: String,
+}
+
+impl Default for Queue {
+    fn default() -> Self {
+        Self { waiting: RefCell::default(), bell: bounded(1) }
+    }
+}
+
+impl Queue {
+    /// Gives a turn.
+    ///
+    /// # Errors
+    /// `Full`, when it would be more than `budget::AGENT_QUEUE_LINES` or `budget::AGENT_QUEUE_BYTES`.
+    pub fn give(&self, turn: &str, line: String) -> Result<(), Full> {
+        let waiting = self.waiting.borrow();
+        if !waiting.lines.is_empty() && waiting.bytes + line.len() > budget::AGENT_QUEUE_BYTES {
+            return Err(Full);
+        }
+        drop(waiting);
+        self.push(Entry { turn: Some(turn.to_owned()), line })
+    }
+
+    /// Says anything else.
+    ///
+    /// # Errors
+    /// `Full`, as `give`, but by lines alone.
+    pub fn tell(&self, line: String) -> Result<(), Full> {
+        self.push(Entry { turn: None, line })
+    }
+
+    /// Takes a turn back that was not yet being written; false where it is too late for that.
+    pub fn take_back(&self, turn: &str) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        let Some(at) = waiting.lines.iter().position(|e| e.turn.as_deref() == Some(turn)) else { return false };
+        if let Some(entry) = waiting.lines.remove(at) {
+            waiting.bytes -= entry.line.len();
+        }
+        true
+    }
+
+    /// Nothing more after what waits now.
+    pub fn close(&self) {
+        self.waiting.borrow_mut().closed = true;
+        self.ring();
+    }
+
+    /// Empty, and open again.
+    pub fn renew(&self) {
+        self.waiting.replace(Waiting::default());
+    }
+
+    fn push(&self, entry: Entry) -> Result<(), Full> {
+        let mut waiting = self.waiting.borrow_mut();
+        if waiting.closed || waiting.lines.len() >= budget::AGENT_QUEUE_LINES {
+            return Err(Full);
+        }
+        waiting.bytes += entry.line.len();
+        waiting.lines.push_back(entry);
+        drop(waiting);
+        self.ring();
+        Ok(())
+    }
+
+    fn ring(&self) {
+        // a bell that rings already is enough
+        let _ = self.bell.0.try_send(());
+    }
+
+    /// The next line to write; none once it is closed and empty.
+    async fn next(&self) -> Option<String> {
+        loop {
+            {
+                let mut waiting = self.waiting.borrow_mut();
+                if let Some(entry) = waiting.lines.pop_front() {
+                    waiting.bytes -= entry.line.len();
+                    return Some(entry.line);
+                }
+                if waiting.closed {
+                    return None;
+                }
+            }
+            let _ = self.bell.1.recv().await;
+        }
+    }
+}
+
+/// How a conversation of lines ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum End {
+    /// The agent closed its side.
+    Closed,
+    /// It did not read within `budget::AGENT_WRITE_MS`.
+    Stuck,
+    /// The queue was closed, and all of it written.
+    Done,
+}
+
+/// Writes what the queue holds and hands what is read to `hear`, until either ends.
+pub async fn talk<R, W>(reader: &mut Reader<R>, mut to: W, queue: &Queue, mut hear: impl AsyncFnMut(Line)) -> End
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin,
+{
+    let read = async {
+        while let Some(line) = reader.next().await {
+            hear(line).await;
+        }
+        End::Closed
+    };
+    let write = async {
+        while let Some(line) = queue.next().await {
+            if let Some(end) = write(&mut to, line).await {
+                return end;
+            }
+        }
+        End::Done
+    };
+    read.or(write).await
+}
+
+/// Writes one line; how the conversation ended where that fails.
+pub async fn write(to: &mut (impl AsyncWrite + Unpin), line: String) -> Option<End> {
+    let line = line + "\n";
+    let written = async {
+        match to.write_all(line.as_bytes()).await {
+            Ok(()) => to.flush().await.err().map(|_| End::Closed),
+            Err(_) => Some(End::Closed),
+        }
+    };
+    clock::within(budget::AGENT_WRITE_MS, written).await.unwrap_or(Some(End::Stuck))
+}
