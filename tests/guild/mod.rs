@@ -2,6 +2,8 @@
 #![allow(dead_code, unused_imports, missing_docs)]
 #![allow(clippy::disallowed_methods, reason = "it stands outside the daemon, where the clock is")]
 
+pub mod agent;
+pub mod bridge;
 mod door;
 pub mod frame;
 pub mod model;

@@ -6,6 +6,13 @@
 #[path = "../guild/mod.rs"]
 mod guild;
 
+mod agents;
+mod delivery;
+mod face;
+mod frames;
+mod hearing;
+mod rejections;
+mod scene;
 mod the_guild_itself;
 
 use std::cell::RefCell;
@@ -32,7 +39,17 @@ thread_local! {
 }
 
 fn main() {
-    let scenarios = [the_guild_itself::SCENARIOS].into_iter().flatten();
+    guild::agent::run_if_asked();
+    let files = [
+        the_guild_itself::SCENARIOS,
+        hearing::SCENARIOS,
+        rejections::SCENARIOS,
+        frames::SCENARIOS,
+        delivery::SCENARIOS,
+        agents::SCENARIOS,
+        face::SCENARIOS,
+    ];
+    let scenarios = files.into_iter().flatten();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let filters: Vec<&String> = arguments.iter().filter(|a| !a.starts_with('-')).collect();
     let chosen = scenarios.filter(|s| filters.is_empty() || filters.iter().any(|f| s.0.contains(*f)));
@@ -98,11 +115,16 @@ fn run_one(scenario: &'static Scenario) -> usize {
 fn keep_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or(String::new(), |at| format!("{}:{}: ", at.file(), at.line()));
-        let words = info.payload_as_str().unwrap_or("a panic without words");
+        let words = words_of(info.payload());
         let words = format!("{place}{words}");
         if std::thread::current().name().is_some() {
             eprintln!("a thread of the test's own panicked: {words}");
         }
         PANIC.with_borrow_mut(|kept| *kept = words);
     }));
+}
+
+fn words_of(payload: &(dyn std::any::Any + Send)) -> &str {
+    let owned = payload.downcast_ref::<String>().map(String::as_str);
+    owned.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("a panic without words")
 }

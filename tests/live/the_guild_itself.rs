@@ -3,7 +3,8 @@
 use crate::guild::frame::{Frame, TEXT};
 use crate::guild::naive::{Naive, http};
 use crate::guild::proxy::{Fate, Proxy, Way};
-use crate::guild::{Fault, Guild, Options, Rejection, model};
+use crate::guild::{Fault, Options, Rejection, model};
+use crate::scene::small;
 use crate::{Ended, Scenario};
 use std::time::Duration;
 
@@ -14,17 +15,6 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("the_guild_keeps_its_history_over_a_restart", 20, history_survives),
     Scenario("the_proxy_passes_injects_drops_and_cuts", 20, proxy_works),
 ];
-
-/// A guild with one agent and one channel.
-pub fn small(options: Options) -> Guild {
-    let guild = Guild::start(options);
-    guild.with(|guild, _| {
-        guild.add_agent("recruiter", "Recruiter", "key-1");
-        guild.add_person("u7", "alice", false);
-        guild.add_channel("general", "channel", &["recruiter", "u7"]);
-    });
-    guild
-}
 
 fn naive_goes_deaf() -> Ended {
     let options = Options { ping_interval_ms: 300, ping_timeout_ms: 200, ..Options::default() };
