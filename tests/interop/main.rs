@@ -1,2 +1,30 @@
-//! (to be written)
-fn main() {}
+//! The real binary against the official Node Socket.IO server: `tests/interop/node` is a fabric guild on it.
+//! `cargo test --test interop [-- FILTER… --list --jobs N --require]`. Where node, npm or the registry is missing each
+//! scenario is a SKIP that names it; with `--require` a skip fails.
+#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::disallowed_methods, reason = "tests stand outside the daemon, where the clock is")]
+
+#[path = "../guild/mod.rs"]
+mod guild;
+#[path = "../harness/mod.rs"]
+mod harness;
+
+mod agent;
+mod configured;
+mod deaf;
+mod frames;
+mod lost;
+mod node;
+mod rejected;
+mod scene;
+
+use harness::runner;
+use std::process::ExitCode;
+
+/// Scenarios side by side: they wait more than they work.
+const SIDE_BY_SIDE: usize = 4;
+
+fn main() -> ExitCode {
+    let files = [frames::SCENARIOS, rejected::SCENARIOS, lost::SCENARIOS, deaf::SCENARIOS, configured::SCENARIOS];
+    runner::main(SIDE_BY_SIDE, files.into_iter().flatten())
+}
