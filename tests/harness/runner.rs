@@ -126,8 +126,9 @@ fn run_one(scenario: &'static Scenario, counts: &Mutex<Counts>) {
 fn keep_panics() {
     std::panic::set_hook(Box::new(|info| {
         let place = info.location().map_or(String::new(), |at| format!("{}:{}: ", at.file(), at.line()));
-        let words = info.payload_as_str().unwrap_or("a panic without words");
-        let words = format!("{place}{words}");
+        let payload = info.payload();
+        let words = payload.downcast_ref::<&str>().copied().or(payload.downcast_ref::<String>().map(String::as_str));
+        let words = format!("{place}{}", words.unwrap_or("a panic without words"));
         if std::thread::current().name().is_some() {
             eprintln!("a thread of the test's own panicked: {words}");
         }

@@ -4,15 +4,13 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the daemon, where the clock is")]
 
-#[path = "../guild/mod.rs"]
-mod guild;
-#[path = "../harness/mod.rs"]
-mod harness;
-
 mod agent;
 mod configured;
 mod deaf;
 mod frames;
+mod guild;
+#[path = "../harness/mod.rs"]
+mod harness;
 mod lost;
 mod node;
 mod rejected;

@@ -49,7 +49,7 @@ pub fn ready() -> Result<(), String> {
 fn find_node() -> Result<(), String> {
     let said = Command::new("node").arg("--version").output().map_err(|error| format!("node is missing: {error}"))?;
     let version = String::from_utf8_lossy(&said.stdout).trim().to_owned();
-    let major = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
+    let major: Option<u32> = version.trim_start_matches('v').split('.').next().and_then(|major| major.parse().ok());
     match major {
         Some(major) if major >= NODE_MAJOR => Ok(()),
         _ => Err(format!("node is too old: {version}, {NODE_MAJOR} is needed")),

@@ -12,6 +12,9 @@ const ANSWER_S: u64 = 25;
 /// A second answer to the same message would come within this.
 const SETTLE: Duration = Duration::from_millis(400);
 
+/// What one side of a conversation comes to: texts as the agent says them, each with the id of what is answered.
+type Side = Vec<(String, String)>;
+
 /// A daemon in a guild, with a proxy between them where one was asked for.
 pub struct Scene {
     pub bridge: Bridge,
@@ -75,8 +78,8 @@ impl Scene {
         asked == answers
     }
 
-    /// What people said as the agent answers it, with the ids; and what the agent said, with what it answers.
-    fn sides(&self) -> (Vec<(String, String)>, Vec<(String, String)>) {
+    /// What the agent should have said, and what it said.
+    fn sides(&self) -> (Side, Side) {
         let (said, answers): (Vec<Value>, Vec<Value>) =
             self.guild.messages().into_iter().partition(|message| message["authorId"] != "recruiter");
         let text = |message: &Value| message["text"].as_str().unwrap().to_owned();
