@@ -4,25 +4,24 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the daemon, where the clock is")]
 
-mod agent;
 mod configured;
 mod deaf;
 mod frames;
 mod guild;
-#[path = "../harness/mod.rs"]
-mod harness;
 mod lost;
 mod node;
 mod rejected;
+#[path = "../harness/runner.rs"]
+mod runner;
 mod scene;
 
-use harness::runner;
 use std::process::ExitCode;
 
 /// Scenarios side by side: they wait more than they work.
 const SIDE_BY_SIDE: usize = 4;
 
 fn main() -> ExitCode {
+    guild::agent::run_if_asked();
     let files = [frames::SCENARIOS, rejected::SCENARIOS, lost::SCENARIOS, deaf::SCENARIOS, configured::SCENARIOS];
     runner::main(SIDE_BY_SIDE, files.into_iter().flatten())
 }

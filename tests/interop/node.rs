@@ -1,7 +1,6 @@
 //! The official Node server as a child: finding node, installing its packages once, talking to the guild in it.
 
-use crate::harness::bridge::wait;
-use crate::harness::runner::Ended;
+use crate::runner::Ended;
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::fs;
@@ -9,6 +8,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 const NODE_MAJOR: u32 = 18;
 /// Seconds after which a guild that was forgotten ends by itself.
@@ -20,7 +20,7 @@ pub const SCENARIO_S: u64 = 150;
 /// A table of scenarios of these functions' names, each a skip where the official server cannot run.
 macro_rules! scenarios {
     ($($name:ident),* $(,)?) => { &[$(
-        $crate::harness::runner::Scenario(stringify!($name), $crate::node::SCENARIO_S, || $crate::node::where_it_can_run($name))
+        $crate::runner::Scenario(stringify!($name), $crate::node::SCENARIO_S, || $crate::node::where_it_can_run($name))
     ),*] };
 }
 pub(crate) use scenarios;
@@ -71,6 +71,18 @@ fn install() -> Result<(), String> {
         return Err(format!("the official server's packages cannot be installed: npm ci: {said}"));
     }
     fs::write(stamp, lock).map_err(|error| format!("node_modules: {error}"))
+}
+
+/// Asks until `ask` has an answer; panics with `what` and `state` after `seconds`.
+pub fn wait<T>(what: &str, seconds: u64, mut ask: impl FnMut() -> Option<T>, state: impl FnOnce() -> String) -> T {
+    let end = Instant::now() + Duration::from_secs(seconds);
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < end, "waited {seconds} s for: {what}\n{}", state());
+        std::thread::sleep(Duration::from_millis(30));
+    }
 }
 
 /// A fabric guild on the official server. It ends with this value.

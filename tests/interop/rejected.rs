@@ -1,9 +1,9 @@
 //! Every way in which an official server turns a session away: what is no longer good at a reconnection, and a fresh
 //! token that is refused all the same.
 
-use crate::harness::bridge::wait;
-use crate::harness::runner::Scenario;
+use crate::node::wait;
 use crate::node::{Naive, scenarios};
+use crate::runner::Scenario;
 use crate::scene::Scene;
 use serde_json::{Value, json};
 use std::thread::sleep;
@@ -32,14 +32,14 @@ pub const SCENARIOS: &[Scenario] = scenarios![
 const PAST_EXPIRY: Duration = Duration::from_millis(2_300);
 
 fn the_official_client_goes_deaf_with_its_old_token_and_the_daemon_does_not() {
-    let scene = Scene::new(&["--joinAck", "ok", "--ttl", "2", "--reject", "silent"]);
+    let mut scene = Scene::new(&["--joinAck", "ok", "--ttl", "2", "--reject", "silent"]);
     let naive = Naive::connect(&scene.guild);
-    scene.bridge.until_state("live");
+    scene.until_state("live");
     wait("the naive client in its room", 10, || (scene.guild.count("hearers") == 2).then_some(()), String::new);
     scene.talk("everyone hears this");
     sleep(PAST_EXPIRY);
     scene.guild.tell("cut");
-    wait("both back", 10, || (scene.guild.count("sockets") == 2).then_some(()), || scene.bridge.tale());
+    wait("both back", 10, || (scene.guild.count("sockets") == 2).then_some(()), || scene.bridge.tail());
     scene.talk("the official client does not hear this");
     assert_eq!(naive.saw("connect").len(), 2, "it connected again, and nothing told it that it is deaf");
     let heard = naive.saw("message");
@@ -51,14 +51,14 @@ fn the_official_client_goes_deaf_with_its_old_token_and_the_daemon_does_not() {
 }
 
 fn reconnects_past_expiry(flags: &[&str]) {
-    let scene = Scene::new(&[&["--joinAck", "ok", "--ttl", "2"], flags].concat());
-    scene.bridge.until_state("live");
+    let mut scene = Scene::new(&[&["--joinAck", "ok", "--ttl", "2"], flags].concat());
+    scene.until_state("live");
     scene.talk("before");
     for round in 2..4 {
         sleep(PAST_EXPIRY);
         scene.guild.tell("cut");
         scene.until_count("connects", round);
-        scene.bridge.until_state("live");
+        scene.until_state("live");
         scene.talk("after");
     }
     scene.end();
@@ -86,10 +86,10 @@ fn a_reconnection_after_expiry_is_not_noticed_by_a_guild_with_middleware() {
 
 /// A guild that turns everyone away for `reason`, until it takes them again.
 fn refuses(flags: &[&str], reason: &str, state: &str) {
-    let scene = Scene::new(&[&["--joinAck", "ok", "--refuse", "-1"], flags].concat());
-    let link = scene.bridge.until_reason(reason);
+    let mut scene = Scene::new(&[&["--joinAck", "ok", "--refuse", "-1"], flags].concat());
+    let link = scene.until_reason(reason);
     assert_ne!(link["state"], "live", "{link}");
-    scene.bridge.until("its state", 10, |link| link["state"] == state && link["reason"] == reason);
+    scene.until("its state", 10, |link| link["state"] == state && link["reason"] == reason);
     scene.guild.say("while it was turned away");
     let before = scene.guild.count("connects");
     scene.guild.set(&json!({ "refuse": 0 }));
@@ -98,7 +98,7 @@ fn refuses(flags: &[&str], reason: &str, state: &str) {
         scene.guild.tell("cut");
     }
     scene.until_count("connects", before + 1);
-    scene.bridge.until_state("live");
+    scene.until_state("live");
     scene.talk("and now");
     scene.end();
 }
@@ -124,51 +124,51 @@ fn a_fresh_token_whose_join_is_refused_in_its_ack_is_told_as_such() {
 }
 
 fn a_fresh_token_that_is_silently_ignored_is_found_out_by_history() {
-    let scene = Scene::new(&["--reject", "silent", "--refuse", "-1"]);
-    scene.bridge.until_state("unproven");
+    let mut scene = Scene::new(&["--reject", "silent", "--refuse", "-1"]);
+    scene.until_state("unproven");
     let mut said = 0;
     let deaf = |link: &Value| link["state"] == "deaf" || link["reason"] == "deaf.history";
-    while !deaf(&scene.bridge.link()) {
+    while !deaf(&scene.link()) {
         said += 1;
-        assert!(said < 10, "ten messages and not known as deaf\n{}", scene.bridge.tale());
+        assert!(said < 10, "ten messages and not known as deaf\n{}", scene.bridge.tail());
         scene.talk("is anybody there?");
         sleep(Duration::from_secs(6));
     }
     scene.guild.set(&json!({ "refuse": 0, "joinAck": "ok" }));
-    wait("a session that hears", 60, || (scene.guild.count("hearers") == 1).then_some(()), || scene.bridge.tale());
+    wait("a session that hears", 60, || (scene.guild.count("hearers") == 1).then_some(()), || scene.bridge.tail());
     scene.talk("there you are");
-    scene.bridge.until_state("live");
+    scene.until_state("live");
     scene.end();
 }
 
 fn a_channel_whose_join_is_denied_is_told_as_such() {
-    let scene = Scene::new(&["--joinAck", "deny"]);
-    let link = scene.bridge.until_reason("auth.denied_channel");
+    let mut scene = Scene::new(&["--joinAck", "deny"]);
+    let link = scene.until_reason("auth.denied_channel");
     assert_ne!(link["state"], "live", "{link}");
     scene.guild.set(&json!({ "joinAck": "ok" }));
     scene.guild.tell("cut");
-    scene.bridge.until_state("live");
+    scene.until_state("live");
     scene.talk("let in");
     scene.end();
 }
 
 fn a_kick_at_expiry_is_no_failure() {
-    let scene = Scene::new(&["--joinAck", "ok", "--ttl", "3", "--kickOnExpiry"]);
-    scene.bridge.until_state("live");
+    let mut scene = Scene::new(&["--joinAck", "ok", "--ttl", "3", "--kickOnExpiry"]);
+    scene.until_state("live");
     for text in ["one", "two", "three", "four", "five"] {
         scene.talk(text);
         sleep(Duration::from_secs(2));
     }
     let connects = scene.guild.count("connects");
     assert!((4..=5).contains(&connects), "ten seconds, tokens of three, rests below one: {connects} connects");
-    let link = scene.bridge.until_state("live");
+    let link = scene.until_state("live");
     assert!(["auth.expired", ""].contains(&link["reason"].as_str().unwrap_or_default()), "{link}");
     scene.end();
 }
 
 fn expiry_while_connected_is_not_noticed() {
-    let scene = Scene::new(&["--joinAck", "ok", "--ttl", "2"]);
-    scene.bridge.until_state("live");
+    let mut scene = Scene::new(&["--joinAck", "ok", "--ttl", "2"]);
+    scene.until_state("live");
     scene.talk("before");
     sleep(PAST_EXPIRY);
     scene.talk("after");
@@ -177,8 +177,8 @@ fn expiry_while_connected_is_not_noticed() {
 }
 
 fn a_key_that_is_refused_is_told_as_such() {
-    let mut scene = Scene::with(&[], |config| config["agents"]["recruiter"]["id"] = json!("stranger"));
-    let link = scene.bridge.until_reason("auth.key_refused");
+    let mut scene = Scene::with(&[], |bridge| bridge.config["agents"]["recruiter"]["id"] = json!("stranger"));
+    let link = scene.until_reason("auth.key_refused");
     assert_eq!(link["state"], "refused", "{link}");
     assert!(link["next_try_s"].as_u64().unwrap() >= 20, "the key's own rest: {link}");
     assert_eq!(scene.guild.count("connects"), 0);

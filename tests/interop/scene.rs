@@ -1,14 +1,16 @@
 //! A daemon in an official guild, and what must be true of every such scene at its end.
 
+use crate::guild::bridge::Bridge;
 use crate::guild::proxy::Proxy;
-use crate::harness::bridge::{self, Bridge, wait};
-use crate::node::Guild;
-use serde_json::Value;
+use crate::node::{Guild, wait};
+use serde_json::{Value, json};
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Seconds within which what was said is answered, however it comes to the agent.
 const ANSWER_S: u64 = 25;
+/// Seconds within which a state or a reason is there.
+const STATE_S: u64 = 20;
 /// A second answer to the same message would come within this.
 const SETTLE: Duration = Duration::from_millis(400);
 
@@ -29,11 +31,10 @@ impl Scene {
     }
 
     /// The same with a configuration that `change` has changed.
-    pub fn with(flags: &[&str], change: impl FnOnce(&mut Value)) -> Self {
+    pub fn with(flags: &[&str], change: impl FnOnce(&mut Bridge)) -> Self {
         let guild = Guild::start(flags);
-        let mut config = bridge::config(&guild.url(), bridge::echo_agent());
-        change(&mut config);
-        Self { bridge: Bridge::started(&config), proxy: None, guild }
+        let bridge = started(&guild.url(), change);
+        Self { bridge, proxy: None, guild }
     }
 
     /// A guild behind a proxy that `prepare` has prepared.
@@ -41,8 +42,28 @@ impl Scene {
         let guild = Guild::start(flags);
         let proxy = Proxy::before(guild.port);
         prepare(&proxy);
-        let config = bridge::config(&proxy.url(), bridge::echo_agent());
-        Self { bridge: Bridge::started(&config), proxy: Some(proxy), guild }
+        let bridge = started(&proxy.url(), |_| {});
+        Self { bridge, proxy: Some(proxy), guild }
+    }
+
+    /// The link now.
+    pub fn link(&mut self) -> Value {
+        self.bridge.link("recruiter")
+    }
+
+    /// The link as soon as it is as `fits` says.
+    pub fn until(&mut self, what: &str, seconds: u64, fits: impl Fn(&Value) -> bool) -> Value {
+        self.bridge.wait_link("recruiter", what, seconds, fits)
+    }
+
+    /// The link as soon as it is in this state.
+    pub fn until_state(&mut self, state: &str) -> Value {
+        self.bridge.wait_state("recruiter", state, STATE_S)
+    }
+
+    /// The link as soon as it gives this reason.
+    pub fn until_reason(&mut self, reason: &str) -> Value {
+        self.bridge.wait_reason("recruiter", &[reason], STATE_S)
     }
 
     /// The proxy of a scene that has one.
@@ -63,13 +84,13 @@ impl Scene {
 
     /// The same with a time of its own.
     pub fn answered_within(&self, seconds: u64) {
-        let story = || format!("{}\n{}", self.conversation(), self.bridge.tale());
+        let story = || format!("{}\n{}", self.conversation(), self.bridge.tail());
         wait("an answer to everything", seconds, || self.all_answered().then_some(()), story);
     }
 
     /// Waits until a number of the guild's state has come to `at_least`.
     pub fn until_count(&self, what: &str, at_least: u64) {
-        let story = || format!("{}\n{}", self.guild.state(), self.bridge.tale());
+        let story = || format!("{}\n{}", self.guild.state(), self.bridge.tail());
         wait(&format!("{what} >= {at_least}"), 20, || (self.guild.count(what) >= at_least).then_some(()), story);
     }
 
@@ -118,8 +139,19 @@ impl Scene {
         let tokens = state["tokens"].as_array().unwrap();
         assert!(!tokens.iter().any(|token| log.contains(token.as_str().unwrap())), "a token is in the log");
         assert!(!log.contains("recruiter-key"), "the key is in the log");
-        let (code, took) = self.bridge.stop();
-        assert_eq!(code, Some(0), "the exit code after SIGTERM\n{log}");
-        assert!(took < Duration::from_secs(6), "the end took {took:?}");
+        let asked = Instant::now();
+        let ended = self.bridge.terminate();
+        assert_eq!(ended.code(), Some(0), "the exit code after SIGTERM\n{log}");
+        assert!(asked.elapsed() < Duration::from_secs(6), "the end took {:?}", asked.elapsed());
     }
+}
+
+/// A daemon that runs, in the guild at `url`, with one agent that answers everything with `re: ` and what was said.
+fn started(url: &str, change: impl FnOnce(&mut Bridge)) -> Bridge {
+    let mut bridge = Bridge::new(env!("CARGO_BIN_EXE_guild-bridge"), url);
+    let sed = json!({ "exec": ["/bin/sed", "s/^/re: /"], "stdin": "text" });
+    bridge.agent("recruiter", "recruiter-key", sed, json!({ "respond_to": "all" }));
+    change(&mut bridge);
+    bridge.start();
+    bridge
 }
