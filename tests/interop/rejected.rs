@@ -86,7 +86,7 @@ fn a_reconnection_after_expiry_is_not_noticed_by_a_guild_with_middleware() {
 
 /// A guild that turns everyone away for `reason`, until it takes them again.
 fn refuses(flags: &[&str], reason: &str, state: &str) {
-    let mut scene = Scene::new(&[&["--joinAck", "ok", "--refuse", "-1"], flags].concat());
+    let mut scene = Scene::new(&[&["--joinAck", "ok", "--refuse=-1"], flags].concat());
     let link = scene.until_reason(reason);
     assert_ne!(link["state"], "live", "{link}");
     scene.until("its state", 10, |link| link["state"] == state && link["reason"] == reason);
@@ -124,7 +124,7 @@ fn a_fresh_token_whose_join_is_refused_in_its_ack_is_told_as_such() {
 }
 
 fn a_fresh_token_that_is_silently_ignored_is_found_out_by_history() {
-    let mut scene = Scene::new(&["--reject", "silent", "--refuse", "-1"]);
+    let mut scene = Scene::new(&["--reject", "silent", "--refuse=-1"]);
     scene.until_state("unproven");
     let mut said = 0;
     let deaf = |link: &Value| link["state"] == "deaf" || link["reason"] == "deaf.history";
