@@ -1,0 +1,584 @@
+//! The daemon as one value: several links, restarts, reloads, ends, the control socket, and a status that is true.
+
+use crate::world::model::iso;
+use crate::world::{Fault, Habit, World, hall, mins, secs, twice};
+use guild_bridge::port::{Client, Command};
+use guild_bridge::secret::Secret;
+use guild_bridge::settings::RespondTo;
+
+fn reload(w: &mut World) -> Client {
+    let settings = Box::new(w.settings.clone());
+    w.ask(Command::Reload(settings))
+}
+
+/// Says ten messages around a crash at `ms`, and runs until all is over.
+fn crash_at(seed: u64, ms: u64) -> World {
+    let mut w = World::chatty(seed);
+    w.agent().takes_ms = 35;
+    w.run_live();
+    for i in 0..10 {
+        w.at(i * 17, move |w| drop(w.say("general", "alice", &format!("m{i}"))));
+    }
+    w.at(ms, World::crash);
+    w.run_for(mins(5));
+    w
+}
+
+#[test]
+fn a_crash_at_any_moment_loses_nothing_and_doubles_no_post() {
+    for ms in (0..700).step_by(3) {
+        let w = crash_at(ms, ms);
+        let wanted: Vec<String> = (0..10).map(|i| format!("re: m{i}")).collect();
+        assert_eq!(w.answers("general"), wanted, "crash at {ms} ms\n{}", w.tail());
+    }
+}
+
+#[test]
+fn a_turn_that_was_recorded_is_not_given_again_after_a_crash() {
+    for ms in (0..700).step_by(31) {
+        let w = crash_at(ms, ms);
+        let twice = twice(w.heard().into_iter().map(str::to_owned));
+        assert!(twice.len() <= 1, "crash at {ms} ms: the open turn alone may come again: {twice:?}");
+    }
+}
+
+#[test]
+fn a_crash_where_keys_are_not_honoured_doubles_nothing_either() {
+    for ms in (0..700).step_by(13) {
+        let mut w = World::chatty(ms);
+        w.guild().model.options.honours_keys = false;
+        w.run_live();
+        (0..6).for_each(|i| w.at(i * 29, move |w| drop(w.say("general", "alice", &format!("m{i}")))));
+        w.at(ms, World::crash);
+        w.run_for(mins(5));
+        let wanted: Vec<String> = (0..6).map(|i| format!("re: m{i}")).collect();
+        assert_eq!(w.answers("general"), wanted, "crash at {ms} ms\n{}", w.tail());
+    }
+}
+
+#[test]
+fn a_crash_during_the_first_handshake_loses_nothing_that_was_said_after_the_first_join() {
+    for ms in 0..60 {
+        let mut w = World::chatty(ms);
+        w.say("general", "alice", "old");
+        w.at(ms, World::crash);
+        w.run_for(ms);
+        w.run_live();
+        w.say("general", "alice", "new");
+        w.run_for(mins(2));
+        assert_eq!(w.answers("general"), ["re: new"], "crash at {ms} ms");
+    }
+}
+
+#[test]
+fn a_daemon_that_crashes_again_and_again_goes_on_where_it_was() {
+    let mut w = World::chatty(5);
+    for i in 0..60 {
+        w.say("general", "alice", &format!("m{i}"));
+        let pause = w.rng.u64(1..9_000);
+        w.run_for(pause);
+        w.crash();
+    }
+    w.run_for(mins(5));
+    let from = w.answers("general").first().map(|a| a[5..].parse::<usize>().unwrap()).unwrap();
+    assert!(from <= 2, "the first cursor came late: {from}");
+    assert_eq!(w.answers("general"), (from..60).map(|i| format!("re: m{i}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_torn_or_foreign_journal_is_no_reason_not_to_start() {
+    for cut in [0, 1, 7, 50] {
+        let mut w = World::chatty(6);
+        w.run_live();
+        w.say("general", "alice", "one");
+        w.run_for(secs(20));
+        w.kill();
+        let keep = w.kept.len().saturating_sub(cut);
+        w.kept.truncate(keep);
+        w.kept.extend_from_slice(b"\xff\x00 not a journal {{{");
+        w.start();
+        w.run_live();
+        w.say("general", "alice", "two");
+        w.run_for(mins(2));
+        assert_eq!(w.answers("general"), ["re: one", "re: two"], "cut by {cut}");
+    }
+}
+
+#[test]
+fn a_reply_that_waits_in_the_outbox_survives_a_crash() {
+    let mut w = World::chatty(7);
+    w.run_live();
+    w.guild().model.faults.set(Fault::PostStatus(503, None));
+    w.say("general", "alice", "hi");
+    w.run_for(secs(10));
+    w.crash();
+    w.agent().habit = Habit::Says("another answer".into());
+    w.run_for(secs(10));
+    w.guild().model.faults.clear();
+    w.run_for(mins(5));
+    assert_eq!((w.answers("general"), w.heard()), (vec!["re: hi"], vec!["hi"]));
+}
+
+#[test]
+fn a_disk_that_fails_is_named_and_everything_else_goes_on() {
+    let mut w = World::chatty(8);
+    w.disk_fails = true;
+    w.run_for(secs(5));
+    w.say("general", "alice", "hi");
+    w.run_for(mins(2));
+    assert_eq!((w.answers("general"), w.state()), (vec!["re: hi"], "live"));
+    assert!(!w.status().process.state_detail.is_empty(), "{:?}", w.status().process);
+}
+
+#[test]
+fn several_agents_share_a_guild_with_a_link_and_tokens_each() {
+    let mut w = World::new(9);
+    w.add_agent("scout", &["acme"]);
+    w.guild().model.add_channel("pair", "channel", &["alice", "recruiter", "scout"]);
+    w.run_for(secs(5));
+    w.say("pair", "alice", "@recruiter one");
+    w.say("pair", "alice", "@scout two");
+    w.run_for(secs(5));
+    assert_eq!((w.heard(), w.hands["scout"].heard()), (vec!["@recruiter one"], vec!["@scout two"]));
+    assert_eq!((w.status().links.len(), w.story.offered.len()), (2, 2));
+    assert!(w.status().links.iter().all(|l| l.state == "live"));
+}
+
+#[test]
+fn one_agent_in_two_guilds_has_a_link_in_each() {
+    let mut w = World::new(10);
+    w.add_guild("beta");
+    w.settings.agents[0].guilds.push("beta".into());
+    w.hall(1).model.add_agent("recruiter", "recruiter", "key-of-recruiter");
+    w.hall(1).model.add_channel("general", "channel", &["alice", "recruiter"]);
+    w.run_for(secs(5));
+    w.say("general", "alice", "@recruiter here");
+    w.hall(1).say("general", "alice", "@recruiter and here");
+    w.run_for(secs(5));
+    assert_eq!(w.answers("general"), ["re: @recruiter here"]);
+    assert_eq!(w.hall(1).said_by("general", "recruiter"), ["re: @recruiter and here"]);
+    let keys: Vec<String> = w.agent().asked.iter().map(|a| a.turn.conv.key.clone()).collect();
+    assert_eq!(keys, ["acme.general", "beta.general"]);
+}
+
+#[test]
+fn a_guild_that_is_gone_does_not_hold_up_another() {
+    let mut w = World::chatty(11);
+    w.add_guild("beta");
+    w.settings.agents[0].guilds.push("beta".into());
+    w.hall(1).dark = true;
+    w.run_for(secs(45));
+    w.say("general", "alice", "hi");
+    w.run_for(secs(45));
+    assert_eq!((w.answers("general"), w.state()), (vec!["re: hi"], "live"));
+    assert!(w.status().links[1].state != "live");
+}
+
+#[test]
+fn an_agent_without_a_usable_key_is_unbound_and_never_retried() {
+    let mut w = World::chatty(12);
+    w.add_agent("scout", &["acme"]);
+    w.settings.agents[1].key = Err("mode 0644, want 0600: chmod 600 /keys/scout".into());
+    w.run_for(mins(120));
+    let scout = w.status().links.iter().find(|l| l.agent == "scout").unwrap().clone();
+    assert_eq!((scout.state, scout.reason, scout.attempts), ("unbound", Some("cfg.key_file"), 0));
+    assert!(scout.detail.contains("chmod 600"), "{}", scout.detail);
+    assert_eq!((scout.tokens_minted, scout.next_try_s), (0, None));
+    assert_eq!(w.state(), "live");
+}
+
+#[test]
+fn a_key_that_becomes_usable_binds_the_agent_at_reload() {
+    let mut w = World::chatty(13);
+    let key = std::mem::replace(&mut w.settings.agents[0].key, Err("no such file".into()));
+    w.run_for(mins(5));
+    assert_eq!(w.state(), "unbound");
+    w.settings.agents[0].key = key;
+    reload(&mut w);
+    w.run_live();
+}
+
+#[test]
+fn a_reload_that_changes_nothing_keeps_every_connection() {
+    let mut w = World::chatty(14);
+    w.run_live();
+    let client = reload(&mut w);
+    w.run_for(mins(2));
+    assert_eq!((w.story.offered.len(), w.state()), (1, "live"));
+    assert_eq!(w.told(client).len(), 1, "{:?}", w.told(client));
+}
+
+#[test]
+fn a_reload_that_changes_timing_applies_in_place() {
+    let mut w = World::chatty(15);
+    w.run_live();
+    w.settings.timing.reconcile_ms = secs(10);
+    reload(&mut w);
+    let before = w.calls_of("channels");
+    w.run_for(mins(10));
+    assert!(w.calls_of("channels") - before >= 50);
+    assert_eq!(w.story.offered.len(), 1);
+}
+
+#[test]
+fn a_reload_that_changes_what_is_answered_applies_in_place() {
+    let mut w = World::chatty(16);
+    w.run_live();
+    w.settings.agents[0].respond_to = RespondTo::Mentions;
+    reload(&mut w);
+    w.run_for(secs(5));
+    w.say("general", "alice", "plain");
+    w.say("general", "alice", "@recruiter named");
+    w.run_for(mins(2));
+    assert_eq!(w.heard(), ["@recruiter named"]);
+}
+
+#[test]
+fn a_reload_that_adds_an_agent_leaves_the_others_alone() {
+    let mut w = World::chatty(17);
+    w.run_live();
+    w.add_agent("scout", &["acme"]);
+    w.guild().model.add_channel("pair", "channel", &["alice", "scout"]);
+    reload(&mut w);
+    w.run_for(secs(5));
+    w.say("pair", "alice", "@scout hi");
+    w.run_for(secs(5));
+    assert_eq!(w.hands["scout"].heard(), ["@scout hi"]);
+    assert_eq!(w.story.offered.iter().filter(|o| o.1 == "recruiter@acme").count(), 1);
+}
+
+#[test]
+fn a_changed_key_reconnects_that_agent_alone() {
+    let mut w = World::chatty(18);
+    w.add_agent("scout", &["acme"]);
+    w.guild().model.add_channel("pair", "channel", &["alice", "scout"]);
+    w.run_for(secs(10));
+    w.guild().model.add_agent("recruiter", "recruiter", "key-of-another");
+    w.settings.agents[0].key = Ok(Secret::new("key-of-another"));
+    reload(&mut w);
+    w.run_for(secs(30));
+    let offers = |name: &str| w.story.offered.iter().filter(|o| o.1.starts_with(name)).count();
+    assert_eq!((offers("recruiter"), offers("scout")), (2, 1));
+    assert!(w.status().links.iter().all(|l| l.state == "live"));
+}
+
+#[test]
+fn a_removed_agent_finishes_its_open_turns() {
+    let mut w = World::chatty(19);
+    w.run_live();
+    w.agent().takes_ms = 3_000;
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    let agents = std::mem::take(&mut w.settings.agents);
+    reload(&mut w);
+    w.run_for(secs(30));
+    assert_eq!(w.answers("general"), ["re: hi"]);
+    assert_eq!((w.status().links.len(), w.guild().open_lines().len()), (0, 0));
+    w.say("general", "alice", "while removed");
+    w.run_for(mins(10));
+    w.settings.agents = agents;
+    reload(&mut w);
+    w.run_for(mins(2));
+    assert_eq!(w.answers("general"), ["re: hi", "re: while removed"]);
+}
+
+#[test]
+fn a_removed_agent_that_hangs_is_cancelled_within_5_s() {
+    let mut w = World::chatty(20);
+    w.run_live();
+    w.agent().habit = Habit::Hangs;
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    w.settings.agents.clear();
+    reload(&mut w);
+    w.run_for(secs(6));
+    assert_eq!((w.status().links.len(), w.status().agents.len()), (0, 0));
+    assert!(w.agent().open.is_empty());
+}
+
+#[test]
+fn restart_reconnects_one_agent_and_leaves_the_others_alone() {
+    let mut w = World::chatty(21);
+    w.add_agent("scout", &["acme"]);
+    w.guild().model.add_channel("pair", "channel", &["alice", "scout"]);
+    w.run_for(secs(10));
+    let client = w.ask(Command::Restart { agent: "scout".into() });
+    w.run_for(secs(10));
+    let offers = |name: &str| w.story.offered.iter().filter(|o| o.1.starts_with(name)).count();
+    assert_eq!((offers("recruiter"), offers("scout")), (1, 2));
+    assert!(w.told(client)[0].starts_with("Done"), "{:?}", w.told(client));
+}
+
+#[test]
+fn restart_of_an_unknown_agent_is_refused() {
+    let mut w = World::chatty(22);
+    w.run_live();
+    let client = w.ask(Command::Restart { agent: "nobody".into() });
+    assert!(w.told(client)[0].starts_with("Refused"), "{:?}", w.told(client));
+}
+
+#[test]
+fn restart_ends_a_rest() {
+    let mut w = World::chatty(23);
+    w.guild().model.refuse_agent("recruiter");
+    w.run_for(mins(30));
+    assert_eq!(w.state(), "refused");
+    w.guild().model.add_agent("recruiter", "recruiter", "key-of-recruiter");
+    w.ask(Command::Restart { agent: "recruiter".into() });
+    w.run_till(secs(5), "it is live", |w| w.state() == "live");
+}
+
+#[test]
+fn stop_ends_at_once_when_nothing_is_open() {
+    let mut w = World::chatty(24);
+    w.run_live();
+    let from = w.at;
+    w.ask(Command::Stop);
+    w.run_for(secs(6));
+    assert!(w.ended_at.is_some_and(|at| at - from <= secs(2)), "{:?}", w.ended_at);
+    assert!(w.guild().open_lines().is_empty());
+}
+
+#[test]
+fn stop_lets_an_open_turn_finish_and_posts_it() {
+    let mut w = World::chatty(25);
+    w.run_live();
+    w.agent().takes_ms = 2_000;
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    w.ask(Command::Stop);
+    w.say("general", "alice", "too late");
+    w.run_for(secs(7));
+    assert!(w.ended_at.is_some());
+    assert_eq!((w.answers("general"), w.heard()), (vec!["re: hi"], vec!["hi"]));
+    w.start();
+    w.run_for(mins(1));
+    assert_eq!(w.answers("general"), ["re: hi", "re: too late"]);
+}
+
+#[test]
+fn stop_gives_back_what_hangs_within_5_s_and_the_next_start_takes_it_up() {
+    let mut w = World::chatty(26);
+    w.run_live();
+    w.agent().next = vec![Habit::Hangs].into();
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    let from = w.at;
+    w.ask(Command::Stop);
+    w.run_for(secs(7));
+    assert!(w.ended_at.is_some_and(|at| at - from <= 5_200), "{:?} from {from}", w.ended_at);
+    assert_eq!(w.agent().cancelled[0].2, "shutdown");
+    w.start();
+    w.run_for(mins(1));
+    assert_eq!(w.answers("general"), ["re: hi"]);
+}
+
+#[test]
+fn stop_with_a_guild_that_is_dark_still_ends_within_5_s_and_keeps_the_reply() {
+    let mut w = World::chatty(27);
+    w.run_live();
+    w.agent().takes_ms = 1_000;
+    w.say("general", "alice", "hi");
+    w.run_for(500);
+    (w.guild().dark, w.guild().model.options.honours_keys) = (true, false);
+    let from = w.at;
+    w.ask(Command::Stop);
+    w.run_for(secs(8));
+    assert!(w.ended_at.is_some_and(|at| at - from <= 5_200), "{:?} from {from}", w.ended_at);
+    w.guild().dark = false;
+    w.start();
+    w.run_for(mins(1));
+    assert_eq!((w.answers("general"), w.heard()), (vec!["re: hi"], vec!["hi"]));
+}
+
+#[test]
+fn send_posts_as_the_agent_by_id_by_name_and_by_guild_and_channel() {
+    for channel in ["general", "acme.general", "The Hall"] {
+        let mut w = World::chatty(28);
+        w.guild().model.channels.get_mut("general").unwrap().name = "The Hall".into();
+        w.run_live();
+        let client = w.send(channel, "hello");
+        w.run_for(secs(2));
+        assert_eq!((w.answers("general"), w.heard().len()), (vec!["hello"], 0), "{channel}");
+        assert!(w.told(client).last().unwrap().starts_with("Done"), "{channel}: {:?}", w.told(client));
+    }
+}
+
+#[test]
+fn send_to_what_is_not_there_or_not_unique_is_refused() {
+    let mut w = World::chatty(29);
+    w.guild().model.add_channel("a", "channel", &["recruiter"]);
+    w.guild().model.add_channel("b", "channel", &["recruiter"]);
+    ["a", "b"].iter().for_each(|c| w.guild().model.channels.get_mut(*c).unwrap().name = "twin".into());
+    w.run_live();
+    for channel in ["nowhere", "twin", "beta.general"] {
+        let client = w.send(channel, "hello");
+        w.run_for(secs(15));
+        assert!(w.told(client).last().unwrap().starts_with("Refused"), "{channel}: {:?}", w.told(client));
+    }
+    let command = Command::Send { agent: "nobody".into(), channel: "general".into(), text: "hello".into() };
+    let client = w.ask(command);
+    assert!(w.told(client)[0].starts_with("Refused"), "{:?}", w.told(client));
+    assert!(w.guild().model.said.is_empty());
+}
+
+#[test]
+fn a_send_that_waits_says_so_and_is_posted_later() {
+    let mut w = World::chatty(30);
+    w.run_live();
+    w.guild().up = false;
+    w.guild().close_lines();
+    w.run_for(secs(5));
+    let client = w.send("general", "hello");
+    w.run_for(secs(15));
+    assert!(w.told(client).iter().any(|t| t.starts_with("Queued")), "{:?}", w.told(client));
+    w.guild().up = true;
+    w.run_for(mins(4));
+    assert_eq!(w.answers("general"), ["hello"]);
+}
+
+#[test]
+fn tail_follows_what_passes_until_the_client_leaves() {
+    let mut w = World::chatty(31);
+    w.run_live();
+    let (all, other) = (w.ask(Command::Tail { agent: None }), w.ask(Command::Tail { agent: Some("recruiter".into()) }));
+    w.say("general", "alice", "hi");
+    w.run_for(secs(2));
+    let lines = w.told(all).len();
+    assert!(lines >= 1 && w.told(other).len() == lines, "{:?}", w.told(all));
+    w.ask_as(all, Command::Left);
+    w.say("general", "alice", "again");
+    w.run_for(secs(2));
+    assert_eq!(w.told(all).len(), lines);
+    assert!(w.told(other).len() > lines);
+}
+
+#[test]
+fn peer_text_in_a_tail_is_one_line() {
+    let mut w = World::chatty(32);
+    w.run_live();
+    let client = w.ask(Command::Tail { agent: None });
+    w.say("general", "alice", "one\ntwo\r\n\u{1b}[31mred\u{202e}");
+    w.run_for(secs(2));
+    let raw = w.told.iter().filter(|t| t.0 == client).map(|t| match &t.1 {
+        guild_bridge::port::Told::Tail(line) => line.clone(),
+        other => format!("{other:?}"),
+    });
+    for line in raw.collect::<Vec<_>>() {
+        assert!(!line.contains(['\n', '\r', '\u{1b}', '\u{202e}']), "{line:?}");
+    }
+}
+
+#[test]
+fn status_counts_what_happened() {
+    let mut w = World::chatty(33);
+    w.run_live();
+    (0..5).for_each(|i| drop(w.say("general", "alice", &format!("m{i}"))));
+    w.run_for(secs(10));
+    w.drop_lines();
+    w.run_for(secs(30));
+    let link = w.link().clone();
+    assert_eq!((link.delivered, link.replies_posted, link.outbox_depth, link.gaps), (5, 5, 0, 0));
+    assert_eq!((link.attempts, link.tokens_minted), (2, w.halls[0].model.minted()));
+    assert_eq!((link.channels_total, link.channels_joined, link.channels_proven), (1, 1, 1));
+    let agent = w.status().agents[0].clone();
+    assert_eq!((agent.agent.as_str(), agent.transport, agent.state), ("recruiter", "socket", "ready"));
+    assert_eq!((agent.turns_open, agent.waiting, agent.turns_done, agent.turns_failed), (0, 0, 5, 0));
+}
+
+#[test]
+fn status_says_since_when_and_what_the_socket_brought_last() {
+    let mut w = World::chatty(34);
+    w.run_live();
+    w.run_for(secs(100));
+    w.say("general", "alice", "hi");
+    let said = w.at;
+    w.run_for(secs(100));
+    w.look();
+    let link = w.link().clone();
+    let second = |at: u64| iso(hall::WALL + at)[..19].to_owned();
+    assert_eq!(link.since[..19], second(w.story.seen.iter().find(|s| s.state == "live").unwrap().at));
+    let event = link.last_event_at.unwrap()[..19].to_owned();
+    assert!((second(said)..=second(said + 1_000)).contains(&event), "{event}");
+    assert_eq!(w.status().uptime_s, (w.at - 1_000) / 1000);
+}
+
+#[test]
+fn the_agents_state_tells_ready_busy_missing() {
+    let mut w = World::chatty(35);
+    w.agent().takes_ms = 5_000;
+    w.run_live();
+    assert_eq!(w.status().agents[0].state, "ready");
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    assert_eq!((w.status().agents[0].state, w.status().agents[0].turns_open), ("busy", 1));
+    w.run_for(secs(10));
+    assert_eq!(w.status().agents[0].state, "ready");
+}
+
+#[test]
+fn the_same_seed_tells_the_same_story() {
+    let story = |seed| {
+        let mut w = World::silent(seed);
+        w.guild().deaf_sessions = 2;
+        w.speak_every(secs(9), mins(10));
+        w.guild().up = false;
+        w.guild().close_lines();
+        w.run_for(mins(10));
+        (w.story.transcript, w.kept)
+    };
+    assert!(story(36) == story(36));
+    assert!(story(36) != story(37), "chance has no say at all");
+}
+
+#[test]
+fn a_nudge_ends_the_rest_of_a_waiting_link() {
+    let mut w = World::chatty(37);
+    w.guild().up = false;
+    w.run_for(mins(60));
+    w.guild().up = true;
+    w.ask(Command::Nudge);
+    w.run_till(secs(5), "it is live", |w| w.state() == "live");
+}
+
+#[test]
+fn a_day_of_calm_is_one_connection_and_a_bounded_journal() {
+    let mut w = World::chatty(38);
+    for i in 0..24 {
+        w.say("general", "alice", &format!("m{i}"));
+        w.run_for(mins(60));
+    }
+    assert_eq!(w.answers("general").len(), 24);
+    assert_eq!(w.story.offered.len(), 1);
+    assert!(w.kept.len() <= guild_bridge::budget::JOURNAL_BYTES, "{} bytes", w.kept.len());
+}
+
+#[test]
+fn cursors_are_written_at_most_once_in_5_s_while_nothing_ends() {
+    let mut w = World::chatty(39);
+    w.settings.agents[0].respond_to = RespondTo::Direct;
+    w.run_live();
+    w.run_for(secs(10));
+    let before = w.story.count("store");
+    for i in 0..600 {
+        w.say("general", "alice", &format!("m{i}"));
+        w.run_for(100);
+    }
+    let stores = w.story.count("store") - before;
+    assert!((1..=14).contains(&stores), "{stores} writes in a minute");
+}
+
+#[test]
+fn the_journal_stays_bounded_however_much_is_said() {
+    let mut w = World::chatty(40);
+    w.run_live();
+    w.agent().takes_ms = 1;
+    w.agent().habit = Habit::Says("y".repeat(2_000));
+    for i in 0..1_500 {
+        w.say("general", "alice", &format!("m{i}"));
+        w.run_for(200);
+    }
+    assert_eq!(w.answers("general").len(), 1_500);
+    let most = 2 * guild_bridge::budget::JOURNAL_BYTES;
+    assert!(w.kept.len() <= most, "{} bytes are kept", w.kept.len());
+}

@@ -1,0 +1,329 @@
+//! The world as values: guilds, network, agents, disk and clock around a real `Relay`. An hour runs in milliseconds; the
+//! same seed tells the same story. What every story must keep is checked all the time, in whatever test it runs:
+//! no token is offered twice, nothing is live without proof on its present socket, one frame at a time on a line,
+//! no frame for which a server closes, no secret in a status, one open turn a conversation.
+#![allow(dead_code, unused_imports)]
+
+pub mod agent;
+pub mod ask;
+pub mod calls;
+pub mod hall;
+pub mod happening;
+#[path = "../guild/model.rs"]
+pub mod model;
+pub mod outputs;
+mod server;
+pub mod setup;
+pub mod story;
+
+pub use agent::Habit;
+pub use hall::{Hall, What};
+pub use model::{Fault, Rejection};
+
+use agent::Hand;
+use guild_bridge::message::{AgentId, Line, LinkId};
+use guild_bridge::moment::{Moment, Now};
+use guild_bridge::port::{Client, Command, Stored, Told};
+use guild_bridge::relay::{Options, Relay};
+use guild_bridge::secret::Secret;
+use guild_bridge::settings::{Agent, DialectName, Guild, RespondTo, Settings, Timing, Transport};
+use guild_bridge::status::{LinkStatus, Status};
+use happening::{AtGuild, Event, Happening, Socket};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use story::Story;
+
+/// Milliseconds of so many seconds.
+pub const fn secs(s: u64) -> u64 {
+    s * 1000
+}
+
+/// Milliseconds of so many minutes.
+pub const fn mins(m: u64) -> u64 {
+    m * 60_000
+}
+
+/// Who asks for the status samples.
+const WATCHER: Client = Client(u32::MAX);
+/// More steps than this at one moment is a loop without rest.
+const STEPS_AT_ONCE: u32 = 20_000;
+
+/// Everything.
+pub struct World {
+    pub settings: Settings,
+    pub halls: Vec<Hall>,
+    pub hands: BTreeMap<String, Hand>,
+    pub story: Story,
+    pub rng: fastrand::Rng,
+    /// Milliseconds since the story began.
+    pub at: u64,
+    /// How far the board's wall clock is from the guild's.
+    pub clock_offset_ms: i64,
+    /// The disk keeps nothing and says so.
+    pub disk_fails: bool,
+    /// What the disk holds.
+    pub kept: Vec<u8>,
+    /// Turns whose attachments were given up.
+    pub discarded: Vec<String>,
+    /// When the daemon said that it may end.
+    pub ended_at: Option<u64>,
+    /// What clients were told.
+    pub told: Vec<(Client, Told)>,
+    seed: u64,
+    relay: Option<Relay>,
+    life: u32,
+    queue: BTreeMap<(u64, u64), Event>,
+    order: u64,
+    /// Lines that the relay has open, with whether a frame is on its way.
+    lines: BTreeMap<Line, bool>,
+    /// Which guild a line was dialled to.
+    places: BTreeMap<Line, usize>,
+    writes: VecDeque<(u64, Vec<u8>, bool)>,
+    workers: [outputs::Worker; 2],
+    names: BTreeMap<AgentId, String>,
+    /// The socket on which a link made its last handshake.
+    sockets: BTreeMap<String, Socket>,
+    clients: u32,
+    /// The daemon stays ended until it is started.
+    down: bool,
+}
+
+impl World {
+    /// Time goes on.
+    pub fn run_for(&mut self, ms: u64) {
+        self.run_until(self.at + ms);
+    }
+
+    /// Time goes on until something is so; fails after `ms`.
+    pub fn run_till(&mut self, ms: u64, what: &str, so: impl Fn(&World) -> bool) -> u64 {
+        let (from, end) = (self.at, self.at + ms);
+        self.begin();
+        while !so(self) {
+            let next = self.next_moment().filter(|at| *at <= end);
+            let Some(next) = next else { panic!("not within {ms} ms: {what}\n{}", self.tail()) };
+            self.run_until(next);
+        }
+        self.at - from
+    }
+
+    /// Time goes on until this link is live.
+    pub fn run_live(&mut self) {
+        self.run_till(secs(30), "the first link is live", |w| w.state() == "live");
+    }
+
+    /// Time goes on to a moment.
+    pub fn run_until(&mut self, end: u64) {
+        self.begin();
+        let (mut steps, mut before) = (0, self.at);
+        while let Some(next) = self.next_moment().filter(|at| *at <= end) {
+            steps = if next > before { 0 } else { steps + 1 };
+            before = next;
+            assert!(steps < STEPS_AT_ONCE, "time stands still at {next} ms\n{}", self.tail());
+            self.at = self.at.max(next);
+            self.step();
+        }
+        self.at = end;
+        self.halls.iter_mut().for_each(|h| h.now = end);
+    }
+
+    /// Plans something.
+    pub fn at(&mut self, ms: u64, what: impl FnOnce(&mut World) + 'static) {
+        let due = self.at + ms;
+        self.push(due, Event::Script(Box::new(what)));
+    }
+
+    /// The daemon is killed and started again at once: what was not written is lost, perhaps in the middle of a record.
+    pub fn crash(&mut self) {
+        self.kill();
+        self.down = false;
+    }
+
+    /// The daemon is killed and stays so.
+    pub fn kill(&mut self) {
+        if self.relay.take().is_none() {
+            return;
+        }
+        let torn = std::mem::take(&mut self.writes);
+        if let Some((_, bytes, anew)) = torn.front().filter(|w| !w.2 && !w.1.is_empty()) {
+            debug_assert!(!anew);
+            self.kept.extend_from_slice(&bytes[..self.rng.usize(..bytes.len())]);
+        }
+        self.end_of_life();
+    }
+
+    /// The daemon starts again.
+    pub fn start(&mut self) {
+        self.down = false;
+        self.begin();
+    }
+
+    /// The queue's next moment, or the relay's.
+    fn next_moment(&mut self) -> Option<u64> {
+        self.gather();
+        let queued = self.queue.keys().next().map(|(at, _)| *at);
+        let due = self.relay.as_ref().and_then(Relay::deadline).map(|m| m.0.max(self.at));
+        match (queued, due) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (one, None) | (None, one) => one,
+        }
+    }
+
+    fn step(&mut self) {
+        self.halls.iter_mut().for_each(|h| h.now = self.at);
+        let due = self.queue.first_key_value().map(|(key, _)| *key).filter(|(at, _)| *at <= self.at);
+        match due.and_then(|key| self.queue.remove(&key)) {
+            Some(event) => self.happen(event),
+            None => {
+                let now = self.now();
+                if let Some(relay) = &mut self.relay {
+                    relay.tick(now);
+                }
+                self.perform();
+                self.watch();
+            }
+        }
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Relay(life, happening) if life == self.life => self.feed(happening),
+            Event::Relay(..) => {}
+            Event::Guild(place, at_guild) => self.hall(place).take(at_guild),
+            Event::WorkerFree(life, worker) if life == self.life => self.worker_free(worker),
+            Event::WorkerFree(..) => {}
+            Event::Written(life, seq) if life == self.life => self.written(seq),
+            Event::Written(..) => {}
+            Event::Script(what) => what(self),
+        }
+        self.gather();
+    }
+
+    /// One happening for the relay; what it wants is done, and its status is looked at.
+    fn feed(&mut self, happening: Happening) {
+        if let Some(line) = happening.line() {
+            let Some(busy) = self.lines.get_mut(&line) else { return };
+            match happening {
+                Happening::Sent(_) => *busy = false,
+                Happening::Lost(..) => drop(self.lines.remove(&line)),
+                _ => {}
+            }
+        }
+        self.hear(&happening);
+        let now = self.now();
+        if let Some(relay) = &mut self.relay {
+            happening.into_input(|input| relay.handle(input, now));
+        }
+        self.perform();
+        self.watch();
+    }
+
+    fn watch(&mut self) {
+        let now = self.now();
+        let Some(relay) = &mut self.relay else { return };
+        let ask = Happening::Control(WATCHER, Command::Status);
+        ask.into_input(|input| relay.handle(input, now));
+        self.perform();
+    }
+
+    fn begin(&mut self) {
+        self.gather();
+        if self.relay.is_some() || self.down {
+            return;
+        }
+        self.life += 1;
+        self.story.lives = self.life;
+        self.ended_at = None;
+        let kept = guild_bridge::journal::replay(&self.kept);
+        let seed = self.seed.wrapping_mul(31).wrapping_add(u64::from(self.life));
+        let options = Options { attachments: "/run/attachments".into(), seed };
+        let relay = Relay::new(self.settings.clone(), kept, options, self.now());
+        self.relay = Some(relay);
+        self.perform();
+        self.watch();
+    }
+
+    fn written(&mut self, seq: u64) {
+        while self.writes.front().is_some_and(|w| w.0 <= seq) {
+            let Some((_, bytes, anew)) = self.writes.pop_front() else { break };
+            if anew {
+                self.kept.clear();
+            }
+            self.kept.extend_from_slice(&bytes);
+        }
+        self.feed(Happening::Disk(Stored { upto: seq, failed: None }));
+    }
+
+    fn end_of_life(&mut self) {
+        self.relay = None;
+        self.down = true;
+        self.writes.clear();
+        self.workers = Default::default();
+        self.names.clear();
+        for line in std::mem::take(&mut self.lines).into_keys() {
+            let socket = Socket { life: self.life, line: (line.link.0, line.attempt) };
+            for place in 0..self.halls.len() {
+                let due = self.at + self.halls[place].latency_ms;
+                self.push(due, Event::Guild(place, AtGuild::HungUp(socket)));
+            }
+        }
+        for hand in self.hands.values_mut() {
+            hand.id = None;
+            hand.open.clear();
+        }
+    }
+
+    /// What the halls have sent goes into the queue.
+    fn gather(&mut self) {
+        for place in 0..self.halls.len() {
+            self.halls[place].now = self.at;
+            for (due, event) in std::mem::take(&mut self.halls[place].out) {
+                self.push(due, event);
+            }
+            for (at, line) in std::mem::take(&mut self.halls[place].transcript) {
+                self.story.tell(at, line);
+            }
+            for (at, socket, token) in std::mem::take(&mut self.halls[place].offers) {
+                let hall = &self.halls[place];
+                let agent = hall.model.tokens.get(&token).map_or("nobody", |t| t.agent.as_str());
+                let link = format!("{agent}@{}", hall.name);
+                self.story.offer(at, &link, &token);
+                self.sockets.insert(link, socket);
+            }
+        }
+    }
+
+    fn push(&mut self, due: u64, event: Event) {
+        self.order += 1;
+        self.queue.insert((due.max(self.at), self.order), event);
+    }
+
+    /// What the board's clocks say.
+    fn now(&self) -> Now {
+        let wall_ms = (hall::WALL + self.at).saturating_add_signed(self.clock_offset_ms);
+        Now { at: Moment(self.at), wall_ms }
+    }
+
+    /// The last of the story, for a failing test.
+    pub fn tail(&self) -> String {
+        let from = self.story.transcript.len().saturating_sub(40);
+        let lines = self.story.transcript[from..].iter().map(|(at, l)| format!("{at:>9} {l}\n"));
+        let seen = self.story.seen.iter().rev().take(6).map(|s| format!("{s:?}\n"));
+        lines.chain(seen).collect()
+    }
+
+    /// The socket of a link's last handshake, while it is open.
+    fn socket_of(&self, link: &str) -> Option<Socket> {
+        let socket = self.sockets.get(link).copied()?;
+        (socket.life == self.life && self.lines.contains_key(&line_of(socket))).then_some(socket)
+    }
+}
+
+/// The line of a socket, as the relay names it.
+pub fn line_of(socket: Socket) -> Line {
+    Line { link: LinkId(socket.line.0), attempt: socket.line.1 }
+}
+
+/// Ids that occur twice.
+pub fn twice<T: Ord + Clone>(ids: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut seen = BTreeSet::new();
+    ids.into_iter().filter(|id| !seen.insert(id.clone())).collect()
+}

@@ -1,0 +1,261 @@
+//! What the relay wants is done: by the network, the workers, the agents and the disk.
+
+use super::agent::{Asked, Hand};
+use super::calls::route_of;
+use super::happening::{AtGuild, Event, Happening, Request, Socket};
+use super::{World, story};
+use guild_bridge::agent::Said;
+use guild_bridge::call::{self, Method, Sink, Ticket};
+use guild_bridge::message::{AgentId, Line, Turn};
+use guild_bridge::port::{Output, Stored, Told};
+use guild_bridge::reason::{Reason, Why};
+use guild_bridge::status::Status;
+use std::collections::VecDeque;
+
+/// One worker thread: one call at a time.
+#[derive(Default)]
+pub struct Worker {
+    busy: bool,
+    waiting: VecDeque<(Ticket, Box<call::Call>)>,
+}
+
+/// Outputs of one `poll` round; more is a loop.
+const OUTPUTS_AT_ONCE: u32 = 10_000;
+
+impl World {
+    /// Polls until nothing more is wanted.
+    pub(super) fn perform(&mut self) {
+        for round in 0.. {
+            assert!(round < OUTPUTS_AT_ONCE, "the relay never stops asking\n{}", self.tail());
+            let Some(output) = self.relay.as_mut().and_then(guild_bridge::relay::Relay::poll) else { return };
+            self.perform_one(output);
+        }
+    }
+
+    fn perform_one(&mut self, output: Output) {
+        match output {
+            Output::Dial { line, url, guild } => self.dial(line, url, usize::from(guild)),
+            Output::Send(line, frame) => self.frame(line, frame.into()),
+            Output::HangUp(line, last) => self.hang_up(line, last.map(Into::into)),
+            Output::Call(ticket, call) => self.call(ticket, call),
+            Output::Ask(agent, turn) => self.give(agent, *turn),
+            Output::Cancel(agent, turn, why) => {
+                let at = self.at;
+                let hand = self.hand_of(agent);
+                hand.open.retain(|t| t.id != turn);
+                hand.cancelled.push((at, turn, why.word()));
+            }
+            Output::Sent(agent, id, sent) => {
+                let what = match sent {
+                    guild_bridge::agent::Sent::Stored { message } => Ok(message),
+                    guild_bridge::agent::Sent::Refused(why) => Err(why.reason.code()),
+                };
+                self.hand_of(agent).sent.push((id, what));
+            }
+            Output::Hire(agent, settings) => self.hire(agent, settings.name),
+            Output::Dismiss(agent) => {
+                let hand = self.hand_of(agent);
+                hand.open.clear();
+                hand.id = None;
+                self.names.remove(&agent);
+            }
+            Output::Store { seq, bytes, anew } => self.store(seq, bytes, anew),
+            Output::Discard(turn) => self.discarded.push(turn),
+            Output::Tell(client, Told::Status(status)) if client == super::WATCHER => self.sample(*status),
+            Output::Tell(client, told) => {
+                self.assert_no_secret(&format!("{told:?}"));
+                self.told.push((client, told));
+            }
+            Output::End => {
+                self.ended_at = Some(self.at);
+                let writes = std::mem::take(&mut self.writes);
+                for (_, bytes, anew) in writes {
+                    if anew {
+                        self.kept.clear();
+                    }
+                    self.kept.extend_from_slice(&bytes);
+                }
+                self.end_of_life();
+            }
+        }
+    }
+
+    fn dial(&mut self, line: Line, url: String, place: usize) {
+        let before = self.lines.insert(line, false);
+        assert!(before.is_none(), "a line is dialled twice: {line:?}");
+        let open = self.lines.keys().filter(|l| l.link == line.link).count();
+        assert!(open <= 2, "more than two connections of one link at once");
+        self.story.tell(self.at, "dial");
+        let due = self.at + self.halls[place].latency_ms;
+        self.places.insert(line, place);
+        self.push(due, Event::Guild(place, AtGuild::Dialled(self.socket(line), url)));
+    }
+
+    fn frame(&mut self, line: Line, frame: String) {
+        let Some(busy) = self.lines.get_mut(&line) else { panic!("a frame for a line that is not open: {line:?}") };
+        assert!(!*busy, "a second frame before the first was on its way: {frame}");
+        *busy = true;
+        let place = self.places[&line];
+        let due = self.at + self.halls[place].latency_ms;
+        if !self.halls[place].stuck {
+            self.push(self.at, Event::Relay(self.life, Happening::Sent(line)));
+        }
+        if !self.halls[place].dark {
+            self.push(due, Event::Guild(place, AtGuild::Frame(self.socket(line), frame)));
+        }
+    }
+
+    fn hang_up(&mut self, line: Line, last: Option<String>) {
+        let known = self.lines.remove(&line);
+        assert!(known.is_some(), "a line is hung up that is not open: {line:?}");
+        let place = self.places[&line];
+        let (socket, due) = (self.socket(line), self.at + self.halls[place].latency_ms);
+        if self.halls[place].dark {
+            return;
+        }
+        if let Some(frame) = last {
+            self.push(due, Event::Guild(place, AtGuild::Frame(socket, frame)));
+        }
+        self.push(due, Event::Guild(place, AtGuild::HungUp(socket)));
+    }
+
+    fn socket(&self, line: Line) -> Socket {
+        Socket { life: self.life, line: (line.link.0, line.attempt) }
+    }
+
+    fn call(&mut self, ticket: Ticket, call: Box<call::Call>) {
+        let (route, ..) = route_of(&call.url, call.method == Method::Post);
+        assert!(route != "unknown", "a call that CONTRACT does not have: {}", call.url);
+        assert_eq!(route == "mint", call.bearer.is_none(), "a bearer on everything but the mint: {}", call.url);
+        assert!(call.deadline_ms <= 60_000, "a call without a sensible deadline");
+        let worker = &mut self.workers[usize::from(call.worker == call::Worker::Call)];
+        worker.waiting.push_back((ticket, call));
+        self.start_call(0);
+        self.start_call(1);
+    }
+
+    pub(super) fn worker_free(&mut self, worker: usize) {
+        self.workers[worker].busy = false;
+        self.start_call(worker);
+    }
+
+    fn start_call(&mut self, worker: usize) {
+        if self.workers[worker].busy {
+            return;
+        }
+        let Some((ticket, call)) = self.workers[worker].waiting.pop_front() else { return };
+        self.workers[worker].busy = true;
+        let (sink_bytes, finds_id) = match &call.sink {
+            Sink::Memory(bytes) => (*bytes, false),
+            Sink::MemoryOrId(bytes) => (*bytes, true),
+            Sink::File(_, bytes) => (usize::try_from(*bytes).unwrap_or(usize::MAX), false),
+        };
+        let request = Request {
+            post: call.method == Method::Post,
+            url: call.url.clone(),
+            bearer: call.bearer.as_ref().map(|b| b.expose().to_owned()),
+            key: call.idempotency_key.clone(),
+            body: call.body.clone().unwrap_or_default(),
+            sink_bytes,
+            finds_id,
+            deadline: self.at + call.deadline_ms,
+        };
+        let place = usize::from(call.guild);
+        let due = self.at + self.halls[place].latency_ms;
+        self.push(due, Event::Guild(place, AtGuild::Request(self.life, ticket, worker, Box::new(request))));
+    }
+
+    fn hire(&mut self, agent: AgentId, name: String) {
+        assert!(self.names.insert(agent, name.clone()).is_none(), "an agent's id is given again");
+        let hand = self.hands.entry(name.clone()).or_insert_with(|| Hand::new(&name));
+        hand.id = Some(agent);
+        if hand.here {
+            self.push(self.at + 1, Event::Relay(self.life, Happening::Agent(agent, Said::Here)));
+        }
+    }
+
+    fn hand_of(&mut self, agent: AgentId) -> &mut Hand {
+        let name = self.names.get(&agent).expect("an agent that was hired");
+        self.hands.get_mut(name).expect("an agent of this world")
+    }
+
+    fn give(&mut self, agent: AgentId, turn: Turn) {
+        let (at, life) = (self.at, self.life);
+        let name = self.names.get(&agent).expect("an agent that was hired").clone();
+        let parallel = self.settings.agents.iter().find(|a| a.name == name).map_or(64, |a| usize::from(a.parallel));
+        let hand = self.hand_of(agent);
+        let again = hand.open.iter().position(|t| t.id == turn.id);
+        again.map(|at| hand.open.remove(at));
+        let same = hand.open.iter().find(|t| t.conv.key == turn.conv.key);
+        assert!(same.is_none(), "two open turns in one conversation: {same:?} {turn:?}");
+        hand.open.push(turn.clone());
+        hand.open_peak = hand.open_peak.max(hand.open.len());
+        assert!(hand.open.len() <= parallel, "more turns open than `parallel`: {parallel}");
+        hand.asked.push(Asked { at, turn: turn.clone() });
+        for (ms, said) in hand.take(&turn) {
+            self.push(at + ms, Event::Relay(life, Happening::Agent(agent, said)));
+        }
+    }
+
+    /// What an agent says is noted on its way to the relay.
+    pub(super) fn hear(&mut self, happening: &Happening) {
+        let Happening::Agent(agent, said) = happening else { return };
+        let ended = match said {
+            Said::Reply { turn, last: true, .. }
+            | Said::None { turn }
+            | Said::Failed { turn, .. }
+            | Said::Busy { turn, .. }
+            | Said::Absent { turn, .. } => turn.as_ref(),
+            Said::Gone(_) => {
+                if self.names.contains_key(agent) {
+                    self.hand_of(*agent).open.clear();
+                }
+                return;
+            }
+            _ => return,
+        };
+        if self.names.contains_key(agent) {
+            self.hand_of(*agent).open.retain(|t| t.id != ended);
+        }
+    }
+
+    fn store(&mut self, seq: u64, bytes: Vec<u8>, anew: bool) {
+        if self.disk_fails {
+            let failed = Some(Why::new(Reason::DiskFailed, "no space left on device"));
+            let stored = Happening::Disk(Stored { upto: seq, failed });
+            return self.push(self.at + 1, Event::Relay(self.life, stored));
+        }
+        self.story.tell(self.at, "store");
+        self.writes.push_back((seq, bytes, anew));
+        self.push(self.at + 1, Event::Written(self.life, seq));
+    }
+
+    /// A sample of the status, held against what the world knows.
+    fn sample(&mut self, status: Status) {
+        for link in &status.links {
+            let known = self.story.status.links.iter().find(|k| k.agent == link.agent && k.guild == link.guild);
+            if known.is_none_or(|k| k.state != link.state || k.detail != link.detail) {
+                self.assert_no_secret(&serde_json::to_string(&status).expect("a status is JSON"));
+            }
+            assert!(link.channels_proven <= link.channels_total, "more channels proven than there are: {link:?}");
+            if link.state == "live" {
+                self.assert_proven(&story::link_name(link));
+            }
+        }
+        self.story.sample(self.at, status);
+    }
+
+    fn assert_proven(&self, name: &str) {
+        let socket = self.socket_of(name).unwrap_or_else(|| panic!("{name} is live without a connection"));
+        let hall = &self.halls[self.places[&super::line_of(socket)]];
+        let proof = hall.wires.get(&socket).and_then(|w| w.proof_at);
+        let at = self.at;
+        assert!(proof.is_some_and(|p| p <= at), "{name} is live without proof at {at} ms\n{}", self.tail());
+    }
+
+    fn assert_no_secret(&self, text: &str) {
+        for secret in ["key-of-", "gat."] {
+            assert!(!text.contains(secret), "a secret is shown: {text}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What happened, for tests to read and for the invariants that every story must keep.
+
+use guild_bridge::status::{LinkStatus, Status};
+use std::collections::BTreeSet;
+
+/// A link's state at a moment, each time it changed.
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub at: u64,
+    pub link: String,
+    pub state: &'static str,
+    pub reason: Option<&'static str>,
+    pub detail: String,
+    pub next_try_s: Option<u64>,
+}
+
+/// A rest between two attempts of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rest {
+    pub link: String,
+    pub from: u64,
+    pub ms: u64,
+    pub state: &'static str,
+    pub reason: Option<&'static str>,
+}
+
+/// All that a story tells.
+#[derive(Default)]
+pub struct Story {
+    /// Kinds and order of packets and calls: `< open`, `> connect`, `> call mint`, …, with their moments.
+    pub transcript: Vec<(u64, String)>,
+    /// Every token offered in a handshake, with its link and moment.
+    pub offered: Vec<(u64, String, String)>,
+    /// The changes of every link's state.
+    pub seen: Vec<Seen>,
+    /// The last status.
+    pub status: Status,
+    /// Lives of the daemon so far.
+    pub lives: u32,
+    tokens: BTreeSet<String>,
+}
+
+impl Story {
+    pub fn tell(&mut self, at: u64, line: impl Into<String>) {
+        self.transcript.push((at, line.into()));
+    }
+
+    /// The kinds alone, as `live` tells them too.
+    pub fn kinds(&self) -> Vec<&str> {
+        self.transcript.iter().map(|(_, kind)| kind.as_str()).collect()
+    }
+
+    /// How often something of this kind happened.
+    pub fn count(&self, kind: &str) -> usize {
+        self.transcript.iter().filter(|(_, k)| k == kind).count()
+    }
+
+    /// When things of this kind happened.
+    pub fn moments(&self, kind: &str) -> Vec<u64> {
+        self.transcript.iter().filter(|(_, k)| k == kind).map(|(at, _)| *at).collect()
+    }
+
+    /// A token in a CONNECT packet. Offering one twice fails every story.
+    pub fn offer(&mut self, at: u64, link: &str, token: &str) {
+        assert!(self.tokens.insert(token.to_owned()), "a token was offered twice: {token} by {link} at {at} ms");
+        self.offered.push((at, link.to_owned(), token.to_owned()));
+    }
+
+    /// A sample of the status.
+    pub fn sample(&mut self, at: u64, status: Status) {
+        for link in &status.links {
+            let name = link_name(link);
+            let last = self.seen.iter().rev().find(|s| s.link == name);
+            if last.is_some_and(|s| s.state == link.state && s.reason == link.reason) {
+                continue;
+            }
+            self.seen.push(Seen {
+                at,
+                link: name,
+                state: link.state,
+                reason: link.reason,
+                detail: link.detail.clone(),
+                next_try_s: link.next_try_s,
+            });
+        }
+        self.status = status;
+    }
+
+    /// Rests that are over: from the moment a link began to wait to the moment it tried again.
+    pub fn rests(&self) -> Vec<Rest> {
+        let waits = |s: &Seen| matches!(s.state, "backoff" | "refused");
+        let mut rests = Vec::new();
+        for (i, seen) in self.seen.iter().enumerate().filter(|(_, s)| waits(s)) {
+            let earlier = self.seen[..i].iter().rev().find(|s| s.link == seen.link);
+            if earlier.is_some_and(waits) {
+                continue;
+            }
+            if let Some(over) = self.seen[i..].iter().find(|s| s.link == seen.link && !waits(s)) {
+                let (link, from, ms) = (seen.link.clone(), seen.at, over.at - seen.at);
+                rests.push(Rest { link, from, ms, state: seen.state, reason: seen.reason });
+            }
+        }
+        rests
+    }
+
+    /// States that a link went through, without repeats.
+    pub fn states(&self, link: &str) -> Vec<&'static str> {
+        let mut states: Vec<_> = self.seen.iter().filter(|s| s.link == link).map(|s| s.state).collect();
+        states.dedup();
+        states
+    }
+
+    /// Reasons that a link gave, in order, without repeats.
+    pub fn reasons(&self, link: &str) -> Vec<&'static str> {
+        let mut reasons: Vec<_> = self.seen.iter().filter(|s| s.link == link).filter_map(|s| s.reason).collect();
+        reasons.dedup();
+        reasons
+    }
+}
+
+/// `agent@guild`.
+pub fn link_name(link: &LinkStatus) -> String {
+    format!("{}@{}", link.agent, link.guild)
+}
