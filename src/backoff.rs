@@ -57,7 +57,7 @@ impl Class {
             | Reason::AgentGarbled
             | Reason::AgentGone
             | Reason::DiskFailed
-            | Reason::Asked => Self::Network,
+            | Reason::Asked | Reason::ControlRequest => Self::Network,
         }
     }
 }
