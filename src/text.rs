@@ -124,18 +124,10 @@ pub fn hash_id(prefix: &str, parts: &[&str]) -> String {
         context.update(&(part.len() as u64).to_le_bytes());
         context.update(part.as_bytes());
     }
-    let mut id = String::with_capacity(prefix.len() + HASH_CHARS);
-    id.push_str(prefix);
-    let (mut bits, mut held) = (0u32, 0);
-    for byte in context.finish().as_ref().iter().take((HASH_CHARS * 5).div_ceil(8)) {
-        bits = bits << 8 | u32::from(*byte);
-        held += 8;
-        while held >= 5 {
-            held -= 5;
-            id.push(char::from_digit(bits >> held & 31, 32).unwrap_or('0'));
-        }
-    }
-    id
+    let digest = context.finish();
+    let bits = |at: usize| digest.as_ref().get(at / 8).map_or(0, |byte| u32::from(byte >> (7 - at % 8) & 1));
+    let digit = |at: usize| char::from_digit((0..5).fold(0, |digit, bit| digit << 1 | bits(at * 5 + bit)), 32);
+    prefix.chars().chain((0..HASH_CHARS).filter_map(digit)).collect()
 }
 
 fn safe(c: char) -> bool {

@@ -136,7 +136,7 @@ fn number(text: &str) -> Result<(Option<u32>, &str), Malformed> {
     digits.parse().map(|n| (Some(n), rest)).map_err(|_| Malformed("a number that is too large in a Socket.IO packet"))
 }
 
-/// An event's payload, or an ack's without a name: arguments cut out as they are written.
+/// An event's payload: its name, and its arguments cut out as they are written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event<'a> {
     /// The event's name; owned only where it has escapes.
@@ -166,19 +166,6 @@ impl<'a> Event<'a> {
         }
         Ok(event)
     }
-}
-
-/// The first argument of an ack's payload, scanned with the whole of it; `None`: the ack carries nothing.
-///
-/// # Errors
-/// Text that is no JSON array of depth `budget::JSON_DEPTH` at most.
-pub fn ack_argument(json: &str) -> Result<Option<&str>, Malformed> {
-    let mut first = None;
-    for element in Elements::of(json)? {
-        let element = element?;
-        first = first.or(Some(element));
-    }
-    Ok(first)
 }
 
 /// What a CONNECT_ERROR says, in one line fit for a log: the `message` of an object, or a bare string; else the payload.

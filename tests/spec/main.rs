@@ -3,16 +3,24 @@
 
 mod loopback;
 
-mod http;
-mod websocket;
+mod backoff;
+mod codec;
 mod config;
 mod control;
-mod folder;
 mod fabric;
+mod folder;
+mod frames;
+mod http;
 mod inbox;
+mod journal;
 mod link;
 mod outbox;
+mod reason;
 mod relay;
+mod ring;
 mod seeds;
 mod session;
+mod text;
+mod token;
+mod websocket;
 mod world;
