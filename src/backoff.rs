@@ -56,6 +56,7 @@ impl Class {
             | Reason::AgentBusy
             | Reason::AgentGarbled
             | Reason::AgentGone
+            | Reason::ControlRequest
             | Reason::DiskFailed
             | Reason::Asked | Reason::ControlRequest => Self::Network,
         }

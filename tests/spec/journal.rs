@@ -91,7 +91,7 @@ fn a_cursor_that_moved_is_where_it_was_last() {
 #[test]
 fn a_finished_turn_and_its_reply_are_kept_together_until_it_is_posted() {
     let turn = turn("c", "m1", vec![post("k0", "one"), post("k1", "two")]);
-    let unposted = kept(&[turn.clone()]);
+    let unposted = kept(std::slice::from_ref(&turn));
     assert_eq!(unposted.done[&place("c")], ["m1"]);
     assert_eq!(unposted.posts[LINK], [("c".into(), post("k0", "one")), ("c".into(), post("k1", "two"))]);
     let half = kept(&[turn.clone(), posted("k0", Some("g1"))]);

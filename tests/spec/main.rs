@@ -8,6 +8,7 @@ mod codec;
 mod config;
 mod control;
 mod fabric;
+mod floors;
 mod folder;
 mod frames;
 mod http;

@@ -51,7 +51,8 @@ fn next(reason: Option<Reason>) -> Option<Reason> {
         Some(AgentFailed) => AgentBusy,
         Some(AgentBusy) => AgentGarbled,
         Some(AgentGarbled) => AgentGone,
-        Some(AgentGone) => DiskFailed,
+        Some(AgentGone) => ControlRequest,
+        Some(ControlRequest) => DiskFailed,
         Some(DiskFailed) => Asked,
         Some(Asked) => return None,
     })
