@@ -58,7 +58,8 @@ impl Class {
             | Reason::AgentGone
             | Reason::ControlRequest
             | Reason::DiskFailed
-            | Reason::Asked | Reason::ControlRequest => Self::Network,
+            | Reason::Asked
+            | Reason::ControlRequest => Self::Network,
         }
     }
 }

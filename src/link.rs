@@ -88,6 +88,8 @@ pub struct Link {
     offered: Window,
     bots: posts::BotBudget,
     deaf_sessions: u32,
+    /// Since when it is live without a break.
+    live_since: Option<Moment>,
     news: Vec<News>,
     tally: Tally,
 }
@@ -169,6 +171,7 @@ impl Link {
             offered: Window::new(OFFERED),
             bots: posts::BotBudget::default(),
             deaf_sessions: 0,
+            live_since: None,
             news: Vec::new(),
             tally: Tally::default(),
             seat,
@@ -213,11 +216,8 @@ impl Link {
         self.calls.drop_bearer();
         self.backoff.clear();
         self.why = seat.agent.key.as_ref().err().map(|sentence| Why::new(Reason::CfgKeyFile, sentence.clone()));
-        let state = if self.why.is_some() {
-            State::Unbound
-        } else {
-            State::Resting { until: step.now.at, word: "backoff" }
-        };
+        let state =
+            if self.why.is_some() { State::Unbound } else { State::Resting { until: step.now.at, word: "backoff" } };
         self.enter(state, step.now.at);
         self.reseat(seat);
     }
@@ -543,6 +543,7 @@ impl Link {
         }
         self.calls.forget(|purpose| matches!(purpose, Purpose::Handshake | Purpose::Channels | Purpose::History(_)));
         self.history.forget();
+        self.live_since = None;
         for channel in &mut self.channels {
             channel.session_over();
         }

@@ -153,13 +153,6 @@ impl Outbox {
         }
     }
 
-    /// It could not even be tried: ready again, at once when the link can.
-    pub fn put_back(&mut self, key: &str) {
-        if let Some(waiting) = self.find(key) {
-            waiting.step = Step::Ready;
-        }
-    }
-
     /// The link can post again: what rests only because of failures is due now.
     pub fn wake(&mut self, now: Moment) {
         for waiting in &mut self.waiting {

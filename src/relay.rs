@@ -119,9 +119,8 @@ impl Relay {
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
         let links = self.links.iter().fold(None, |soonest, link| sooner(soonest, link.deadline()));
-        let turns = self.crew.iter().fold(links, |soonest, crew| {
-            sooner(soonest, sooner(crew.inbox.deadline(), crew.leaving))
-        });
+        let turns =
+            self.crew.iter().fold(links, |soonest, crew| sooner(soonest, sooner(crew.inbox.deadline(), crew.leaving)));
         sooner(turns, self.stopping)
     }
 

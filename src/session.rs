@@ -104,12 +104,9 @@ impl Session {
     #[must_use]
     pub fn goodbye(&self) -> Option<Box<str>> {
         match self.state {
-            State::Up { .. } | State::Connecting { .. } => Some(frame(&socket::Packet {
-                kind: Kind::Disconnect,
-                namespace: &self.namespace,
-                ack: None,
-                json: "",
-            })),
+            State::Up { .. } | State::Connecting { .. } => {
+                Some(frame(&socket::Packet { kind: Kind::Disconnect, namespace: &self.namespace, ack: None, json: "" }))
+            }
             State::Dialling | State::Opening | State::Open { .. } => None,
         }
     }

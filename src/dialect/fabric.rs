@@ -167,7 +167,9 @@ impl Dialect for Fabric {
         let Some(first) = event.args.first().copied().flatten() else { return Heard::Other };
         match event.name.as_ref() {
             "message.created" => match message(first) {
-                Ok(incoming) if incoming.channel.is_empty() => Heard::Unreadable(Malformed("a message without channelId")),
+                Ok(incoming) if incoming.channel.is_empty() => {
+                    Heard::Unreadable(Malformed("a message without channelId"))
+                }
                 Ok(incoming) => Heard::Message(incoming, first.len()),
                 Err(malformed) => Heard::Unreadable(malformed),
             },
@@ -223,7 +225,8 @@ fn message(row: &str) -> Result<Incoming<'_>, Malformed> {
     if row.id.is_empty() || row.id.len() > budget::ID_BYTES {
         return Err(Malformed("a message without a usable id"));
     }
-    let (author_name, bot) = row.author.map_or((None, false), |author| (plain(author.name), author.bot.unwrap_or(false)));
+    let (author_name, bot) =
+        row.author.map_or((None, false), |author| (plain(author.name), author.bot.unwrap_or(false)));
     Ok(Incoming {
         id: row.id,
         channel: plain(row.channel_id).unwrap_or_default(),

@@ -79,7 +79,10 @@ impl Dns {
         if let Some(since) = state.busy_since {
             let ms = clock::now().at.since_ms(since);
             if ms > budget::DNS_MS {
-                return Err(format!("resolver busy: another lookup has hung for {} s; check the board's DNS", ms / 1000));
+                return Err(format!(
+                    "resolver busy: another lookup has hung for {} s; check the board's DNS",
+                    ms / 1000
+                ));
             }
         }
         // whoever gave up waiting makes room

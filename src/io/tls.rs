@@ -1,8 +1,8 @@
 //! TLS for both legs: one rustls configuration for each distinct set of roots, and what rustls' errors mean.
 //! Certificates are always verified. A clock before the build date is taken as the build date.
 
-use super::clock::{self, BUILD_DATE, BUILD_MS, ClockState};
 use super::clip;
+use super::clock::{self, BUILD_DATE, BUILD_MS, ClockState};
 use crate::budget;
 use crate::reason::{Reason, Why};
 use crate::settings::{Guild, Settings};
@@ -136,7 +136,11 @@ fn extra<'a>(
     let mut roots = system_roots();
     for certificate in read_certificates(path)? {
         roots.add(certificate).map_err(|error| {
-            format!("`extra_ca` {}: {}; it must hold certificates of authorities", path.display(), clip(&error.to_string()))
+            format!(
+                "`extra_ca` {}: {}; it must hold certificates of authorities",
+                path.display(),
+                clip(&error.to_string())
+            )
         })?;
     }
     let config = configure(roots);
@@ -146,7 +150,8 @@ fn extra<'a>(
 
 fn configure(roots: RootCertStore) -> Arc<ClientConfig> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let built = ClientConfig::builder_with_details(provider, Arc::new(FlooredClock)).with_safe_default_protocol_versions();
+    let built =
+        ClientConfig::builder_with_details(provider, Arc::new(FlooredClock)).with_safe_default_protocol_versions();
     // ring offers what TLS 1.2 and 1.3 need: this cannot fail, and without TLS nothing here could go on
     let builder = match built {
         Ok(builder) => builder,

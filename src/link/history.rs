@@ -313,10 +313,9 @@ impl Link {
         }
         let count = self.channels.len();
         let first = self.history.turn;
-        let Some(at) = (0..count)
-            .map(|n| (first + n) % count)
-            .find(|at| self.channels.get(*at).is_some_and(|channel| self.readable(channel) && join_heard(channel, now)))
-        else {
+        let Some(at) = (0..count).map(|n| (first + n) % count).find(|at| {
+            self.channels.get(*at).is_some_and(|channel| self.readable(channel) && join_heard(channel, now))
+        }) else {
             return self.wait_for_joins(now);
         };
         let Some(channel) = self.channels.get(at) else { return };
@@ -437,6 +436,7 @@ impl Link {
 
     fn take_from_history(&mut self, at: usize, message: &Incoming<'_>, bytes: usize, step: &mut Step<'_>) {
         let id = message.id.as_ref();
+        self.confirmed_by_echo(message, step);
         let Some(channel) = self.channels.get_mut(at) else { return };
         if channel.lane.listed_known(id) {
             return;
@@ -561,7 +561,11 @@ impl Link {
         channel.wanted = true;
         if over && !ended {
             let name = channel.row.name.clone();
-            self.gap("history_long", 1, &format!("{name}: the end of its history was not found in {} pages", budget::HISTORY_SEEK_PAGES));
+            self.gap(
+                "history_long",
+                1,
+                &format!("{name}: the end of its history was not found in {} pages", budget::HISTORY_SEEK_PAGES),
+            );
         }
         let Some(channel) = self.channels.get(at) else { return };
         let stored = self.keep_cursor(channel, step);

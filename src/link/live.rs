@@ -173,13 +173,14 @@ impl Link {
         if by_message {
             live.deaf_until = None;
         }
-        let first = !live.was_proven;
         live.was_proven = true;
         if self.deaf_sessions > 0 {
             return;
         }
         self.backoff.clear();
-        if first {
+        let alone = self.channels.iter().filter(|channel| channel.proven.is_some()).count() == 1;
+        if alone && self.live_since.is_none() {
+            self.live_since = Some(now);
             self.why = None;
             self.since = now;
         }
@@ -264,10 +265,12 @@ impl Link {
         let Some(channel) = self.channels.iter_mut().find(|at| at.row.id == channel) else { return };
         channel.misses = channel.misses.saturating_add(1);
         channel.proven = None;
+        self.live_since = None;
         let name = channel.row.name.clone();
         if channel.misses < 2 {
             log::warn!("{}: {}: {name}: joining again", self.seat.agent.name, Reason::DeafHistory);
-            self.why = Some(Why::new(Reason::DeafHistory, format!("{name}: history shows what the socket did not bring")));
+            self.why =
+                Some(Why::new(Reason::DeafHistory, format!("{name}: history shows what the socket did not bring")));
             channel.join_from(now);
             channel.doubt();
             live.list_at = live.list_at.min(now.after_ms(500));
@@ -279,12 +282,19 @@ impl Link {
         self.deaf_sessions = self.deaf_sessions.saturating_add(1);
         self.tally.deaf += 1;
         let sessions = self.deaf_sessions;
-        let why = format!("{name}: connected and joined, but history shows what the socket does not bring ({sessions} in a row)");
+        let why = format!(
+            "{name}: connected and joined, but history shows what the socket does not bring ({sessions} in a row)"
+        );
         let why = Why::new(Reason::DeafHistory, why);
         if sessions < DEAF_SESSIONS {
             return self.end_attempt(why, Outcome::Failed(Class::Network), step);
         }
-        log::error!("{}: {}: {why}; history is asked every {} s", self.seat.agent.name, self.seat.guild.name, self.seat.timing.unproven_ms / 1000);
+        log::error!(
+            "{}: {}: {why}; history is asked every {} s",
+            self.seat.agent.name,
+            self.seat.guild.name,
+            self.seat.timing.unproven_ms / 1000
+        );
         self.why = Some(why);
         let until = self.deaf_rest(step);
         if let State::Up(live) = &mut self.state {

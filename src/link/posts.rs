@@ -112,7 +112,11 @@ impl Link {
             return None;
         };
         if bytes > self.seat.message_bytes {
-            let detail = format!("message {} has {bytes} bytes, the limit is {}", text::Clipped(&message.id), self.seat.message_bytes);
+            let detail = format!(
+                "message {} has {bytes} bytes, the limit is {}",
+                text::Clipped(&message.id),
+                self.seat.message_bytes
+            );
             self.gap("oversize", 1, &detail);
             return None;
         }
@@ -120,7 +124,12 @@ impl Link {
         if bot && !self.bots.admit(&key, step.now.at) {
             *self.tally.gaps.entry("bot_budget").or_insert(0) += 1;
             if self.bots.tell_once() {
-                log::warn!("{}: gap bot_budget: more than {} bot messages within {} s in {key}", agent.name, budget::BOT_TURNS, budget::BOT_SPAN_MS / 1000);
+                log::warn!(
+                    "{}: gap bot_budget: more than {} bot messages within {} s in {key}",
+                    agent.name,
+                    budget::BOT_TURNS,
+                    budget::BOT_SPAN_MS / 1000
+                );
             }
             return None;
         }
@@ -220,10 +229,22 @@ impl Link {
     ///
     /// # Errors
     /// The channel is not known, the text is empty, or the outbox is full.
-    pub fn send(&mut self, channel: &str, said: &str, id: &str, asked_by: AskedBy, step: &mut Step<'_>) -> Result<(), Why> {
+    pub fn send(
+        &mut self,
+        channel: &str,
+        said: &str,
+        id: &str,
+        asked_by: AskedBy,
+        step: &mut Step<'_>,
+    ) -> Result<(), Why> {
         let refused = |detail: String| Err(Why::new(Reason::GuildRefusedPost, detail));
         let Some(channel) = self.channel_named(channel) else {
-            return refused(format!("{} has no channel {} on {}", self.seat.agent.name, text::Clipped(channel), self.seat.guild.name));
+            return refused(format!(
+                "{} has no channel {} on {}",
+                self.seat.agent.name,
+                text::Clipped(channel),
+                self.seat.guild.name
+            ));
         };
         if said.trim().is_empty() {
             return refused("the text is empty".into());
@@ -280,13 +301,20 @@ impl Link {
             let purpose = match due {
                 Due::Post => Purpose::Post(item.key),
                 Due::LookUp => {
-                    let lane = self.channels.iter().find(|channel| channel.row.id == item.channel);
-                    let after = lane.and_then(|channel| channel.lane.cursor().before.clone());
+                    let after = self.place_before_posts(&item.channel);
                     Purpose::LookUp { key: item.key, channel: item.channel, after, pages: 0 }
                 }
             };
             self.call(purpose, false, step);
         }
+    }
+
+    /// A message of a channel that is older than every post that waits there: a turn's message is not past the cursor
+    /// before its reply is kept.
+    fn place_before_posts(&self, channel: &str) -> Option<String> {
+        let lane = self.channels.iter().find(|other| other.row.id == channel).map(|other| other.lane.cursor());
+        let place = lane.or_else(|| self.parked.get(channel))?;
+        place.before.clone().or_else(|| place.id.clone())
     }
 
     pub(super) fn post_answered(&mut self, key: &str, answer: Answer<'_>, step: &mut Step<'_>) {
@@ -327,7 +355,9 @@ impl Link {
         let Some(item) = self.outbox.over(key) else { return };
         self.tally.posted += 1;
         step.record(Record::Posted { link: self.name(), key: key.to_owned(), message: id.clone() });
-        step.tell(&self.seat.agent.name, || format!("{} {}: {}", item.channel, self.seat.agent.name, text::Clipped::to(&item.text, 400)));
+        step.tell(&self.seat.agent.name, || {
+            format!("{} {}: {}", item.channel, self.seat.agent.name, text::Clipped::to(&item.text, 400))
+        });
         self.tell_asker(item.asked_by, Ok(id.unwrap_or_default()));
     }
 
@@ -356,8 +386,8 @@ impl Link {
         self.own_posts.push_back(id);
     }
 
-    /// The socket brought a message of our own: where it carries a key of ours, it is posted, whatever HTTP says later.
-    fn confirmed_by_echo(&mut self, message: &Incoming<'_>, step: &mut Step<'_>) {
+    /// A message of our own came back: where it carries a key of ours, it is posted, whatever HTTP says later.
+    pub(super) fn confirmed_by_echo(&mut self, message: &Incoming<'_>, step: &mut Step<'_>) {
         if message.author != self.seat.agent.id {
             return;
         }
@@ -368,7 +398,14 @@ impl Link {
     }
 
     /// A page of history in which a post of unknown outcome is looked for.
-    pub(super) fn look_up_answered(&mut self, key: String, channel: String, pages: u32, answer: Answer<'_>, step: &mut Step<'_>) {
+    pub(super) fn look_up_answered(
+        &mut self,
+        key: String,
+        channel: String,
+        pages: u32,
+        answer: Answer<'_>,
+        step: &mut Step<'_>,
+    ) {
         let now = step.now.at;
         let got = match answer {
             Answer::Got(got) if (200..300).contains(&got.status) => got,
@@ -419,7 +456,8 @@ impl Link {
         let mut under_way = 0;
         for (n, file) in message.attachments.iter_mut().enumerate() {
             if n >= budget::ATTACHMENTS {
-                file.fetched = Fetched::Not(format!("only {} attachments of a message are fetched", budget::ATTACHMENTS));
+                file.fetched =
+                    Fetched::Not(format!("only {} attachments of a message are fetched", budget::ATTACHMENTS));
             } else if file.size > max_bytes {
                 file.fetched = Fetched::Not(format!("{} bytes, the limit is {max_bytes}", file.size));
             } else {

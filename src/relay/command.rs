@@ -171,9 +171,8 @@ impl Relay {
 
     /// The links of an agent: one for each of its guilds. One whose own items and key are unchanged keeps its connection.
     fn seat(&mut self, agent: &Agent, now: Now) {
-        let gone = |link: &&Link| {
-            link.seat().agent.name == agent.name && !agent.guilds.contains(&link.seat().guild.name)
-        };
+        let gone =
+            |link: &&Link| link.seat().agent.name == agent.name && !agent.guilds.contains(&link.seat().guild.name);
         let gone: Vec<LinkId> = self.links.iter().filter(gone).map(Link::id).collect();
         for id in gone {
             self.unseat(id, now);

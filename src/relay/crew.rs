@@ -129,7 +129,15 @@ impl Relay {
     }
 
     /// Sends as an agent: `place` is a channel's id or unique name on one of its guilds, or `guild.channel`.
-    fn send(&mut self, agent: &str, place: &str, said: &str, id: &str, asked_by: &AskedBy, now: Now) -> Result<(), Why> {
+    fn send(
+        &mut self,
+        agent: &str,
+        place: &str,
+        said: &str,
+        id: &str,
+        asked_by: &AskedBy,
+        now: Now,
+    ) -> Result<(), Why> {
         let refuse = |detail: String| Err(Why::new(Reason::GuildRefusedPost, detail));
         let (guild, channel) = self.place_of(agent, place);
         let of_agent = |link: &&Link| link.seat().agent.name == agent;
@@ -137,11 +145,9 @@ impl Relay {
         let mine: Vec<LinkId> = self.links.iter().filter(of_agent).filter(in_guild).map(Link::id).collect();
         let mut last = refuse(format!("there is no agent {}", Clipped(agent)));
         for link_id in mine {
-            last = self.step(now, |relay, step| {
-                match relay.links.iter_mut().find(|link| link.id() == link_id) {
-                    Some(link) => link.send(&channel, said, id, asked_by.clone(), step),
-                    None => refuse("the link is gone".into()),
-                }
+            last = self.step(now, |relay, step| match relay.links.iter_mut().find(|link| link.id() == link_id) {
+                Some(link) => link.send(&channel, said, id, asked_by.clone(), step),
+                None => refuse("the link is gone".into()),
             });
             if last.is_ok() {
                 break;

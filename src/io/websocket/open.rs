@@ -7,8 +7,8 @@ use super::super::{clip, clock, tcp};
 use super::metered::{Carrier, Metered};
 use super::{Socket, why};
 use crate::budget;
-use crate::relay::port::Lost;
 use crate::reason::{Reason, Why};
+use crate::relay::port::Lost;
 use async_tungstenite::tungstenite::client::IntoClientRequest;
 use async_tungstenite::tungstenite::handshake::client::Request;
 use async_tungstenite::tungstenite::http::{HeaderValue, Uri, header};
@@ -96,7 +96,8 @@ impl Dial {
         })?;
         // RFC 6455, section 4.1: an extension that was not offered fails the connection; tungstenite lets it pass
         if let Some(extension) = answer.headers().get(header::SEC_WEBSOCKET_EXTENSIONS) {
-            let text = format!("upgrade at {}: extension {} was not asked for", clip(host), clip(&format!("{extension:?}")));
+            let text =
+                format!("upgrade at {}: extension {} was not asked for", clip(host), clip(&format!("{extension:?}")));
             return Err(Why::new(Reason::NetProtocol, text).into());
         }
         socket.get_mut().upgraded(message_bytes);

@@ -4,8 +4,8 @@ use super::super::http::retry_after;
 use super::super::{clip, tls};
 use super::End;
 use super::metered::Flood;
-use crate::relay::port::Lost;
 use crate::reason::{Reason, Why};
+use crate::relay::port::Lost;
 use async_tungstenite::tungstenite::Error;
 use async_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use async_tungstenite::tungstenite::http::Response;
@@ -30,7 +30,9 @@ pub(super) fn of_upgrade(error: Error, host: &str, silent_ms: Option<u64>) -> Lo
         Error::Protocol(ProtocolError::HandshakeIncomplete) => match silent_ms {
             Some(ms) if ms >= WRONG_PATH_SILENCE_MS => Why::new(
                 Reason::CfgPath,
-                format!("{at}: closed after {ms} ms without a word, as Socket.IO servers do where the path is not theirs"),
+                format!(
+                    "{at}: closed after {ms} ms without a word, as Socket.IO servers do where the path is not theirs"
+                ),
             ),
             _ => Why::new(Reason::NetClosed, format!("{at}: closed before the answer was whole")),
         },
@@ -92,9 +94,7 @@ pub(super) fn of_session(error: &Error, heard: bool) -> End {
         }
         Error::Io(error) if error.get_ref().is_some_and(|inner| inner.is::<Flood>()) => flooded(),
         Error::Io(error) => End::Lost(of_io(error, "reading").into()),
-        Error::Utf8(_) => {
-            broken(Reason::NetProtocol, "a text frame that is not UTF-8".into(), CloseCode::Invalid)
-        }
+        Error::Utf8(_) => broken(Reason::NetProtocol, "a text frame that is not UTF-8".into(), CloseCode::Invalid),
         other => broken(Reason::NetProtocol, clip(&other.to_string()), CloseCode::Protocol),
     }
 }
