@@ -232,7 +232,7 @@ impl World {
         self.life += 1;
         self.story.lives = self.life;
         self.ended_at = None;
-        let kept = guild_bridge::journal::replay(&self.kept);
+        let (kept, _) = guild_bridge::journal::replay(&self.kept);
         let seed = self.seed.wrapping_mul(31).wrapping_add(u64::from(self.life));
         let options = Options { attachments: "/run/attachments".into(), seed };
         let relay = Relay::new(self.settings.clone(), kept, options, self.now());

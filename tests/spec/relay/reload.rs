@@ -1,0 +1,152 @@
+//! A configuration that changes, and one agent that is reconnected.
+
+use crate::world::{Habit, World, mins, secs};
+use guild_bridge::port::{Client, Command};
+use guild_bridge::secret::Secret;
+use guild_bridge::settings::RespondTo;
+
+fn reload(w: &mut World) -> Client {
+    let settings = Box::new(w.settings.clone());
+    w.ask(Command::Reload(settings))
+}
+
+#[test]
+fn a_key_that_becomes_usable_binds_the_agent_at_reload() {
+    let mut w = World::chatty(13);
+    let key = std::mem::replace(&mut w.settings.agents[0].key, Err("no such file".into()));
+    w.run_for(mins(5));
+    assert_eq!(w.state(), "unbound");
+    w.settings.agents[0].key = key;
+    reload(&mut w);
+    w.run_live();
+}
+
+#[test]
+fn a_reload_that_changes_nothing_keeps_every_connection() {
+    let mut w = World::chatty(14);
+    w.run_live();
+    let client = reload(&mut w);
+    w.run_for(mins(2));
+    assert_eq!((w.story.offered.len(), w.state()), (1, "live"));
+    assert_eq!(w.told(client).len(), 1, "{:?}", w.told(client));
+}
+
+#[test]
+fn a_reload_that_changes_timing_applies_in_place() {
+    let mut w = World::chatty(15);
+    w.run_live();
+    w.settings.timing.reconcile_ms = secs(10);
+    reload(&mut w);
+    let before = w.calls_of("channels");
+    w.run_for(mins(10));
+    assert!(w.calls_of("channels") - before >= 50);
+    assert_eq!(w.story.offered.len(), 1);
+}
+
+#[test]
+fn a_reload_that_changes_what_is_answered_applies_in_place() {
+    let mut w = World::chatty(16);
+    w.run_live();
+    w.settings.agents[0].respond_to = RespondTo::Mentions;
+    reload(&mut w);
+    w.run_for(secs(5));
+    w.say("general", "alice", "plain");
+    w.say("general", "alice", "@recruiter named");
+    w.run_for(mins(2));
+    assert_eq!(w.heard(), ["@recruiter named"]);
+}
+
+#[test]
+fn a_reload_that_adds_an_agent_leaves_the_others_alone() {
+    let mut w = World::chatty(17);
+    w.run_live();
+    w.add_agent("scout", &["acme"]);
+    w.guild().model.add_channel("pair", "channel", &["alice", "scout"]);
+    reload(&mut w);
+    w.run_for(secs(5));
+    w.say("pair", "alice", "@scout hi");
+    w.run_for(secs(5));
+    assert_eq!(w.hands["scout"].heard(), ["@scout hi"]);
+    assert_eq!(w.story.offered.iter().filter(|o| o.1 == "recruiter@acme").count(), 1);
+}
+
+#[test]
+fn a_changed_key_reconnects_that_agent_alone() {
+    let mut w = World::chatty(18);
+    w.add_agent("scout", &["acme"]);
+    w.guild().model.add_channel("pair", "channel", &["alice", "scout"]);
+    w.run_for(secs(10));
+    w.guild().model.add_agent("recruiter", "recruiter", "key-of-another");
+    w.settings.agents[0].key = Ok(Secret::new("key-of-another"));
+    reload(&mut w);
+    w.run_for(secs(30));
+    let offers = |name: &str| w.story.offered.iter().filter(|o| o.1.starts_with(name)).count();
+    assert_eq!((offers("recruiter"), offers("scout")), (2, 1));
+    assert!(w.status().links.iter().all(|l| l.state == "live"));
+}
+
+#[test]
+fn a_removed_agent_finishes_its_open_turns() {
+    let mut w = World::chatty(19);
+    w.run_live();
+    w.agent().takes_ms = 3_000;
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    let agents = std::mem::take(&mut w.settings.agents);
+    reload(&mut w);
+    w.run_for(secs(30));
+    assert_eq!(w.answers("general"), ["re: hi"]);
+    assert_eq!((w.status().links.len(), w.guild().open_lines().len()), (0, 0));
+    w.say("general", "alice", "while removed");
+    w.run_for(mins(10));
+    w.settings.agents = agents;
+    reload(&mut w);
+    w.run_for(mins(2));
+    assert_eq!(w.answers("general"), ["re: hi", "re: while removed"]);
+}
+
+#[test]
+fn a_removed_agent_that_hangs_is_cancelled_within_5_s() {
+    let mut w = World::chatty(20);
+    w.run_live();
+    w.agent().habit = Habit::Hangs;
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    w.settings.agents.clear();
+    reload(&mut w);
+    w.run_for(secs(6));
+    assert_eq!((w.status().links.len(), w.status().agents.len()), (0, 0));
+    assert!(w.agent().open.is_empty());
+}
+
+#[test]
+fn restart_reconnects_one_agent_and_leaves_the_others_alone() {
+    let mut w = World::chatty(21);
+    w.add_agent("scout", &["acme"]);
+    w.guild().model.add_channel("pair", "channel", &["alice", "scout"]);
+    w.run_for(secs(10));
+    let client = w.ask(Command::Restart { agent: "scout".into() });
+    w.run_for(secs(10));
+    let offers = |name: &str| w.story.offered.iter().filter(|o| o.1.starts_with(name)).count();
+    assert_eq!((offers("recruiter"), offers("scout")), (1, 2));
+    assert!(w.told(client)[0].starts_with("Done"), "{:?}", w.told(client));
+}
+
+#[test]
+fn restart_of_an_unknown_agent_is_refused() {
+    let mut w = World::chatty(22);
+    w.run_live();
+    let client = w.ask(Command::Restart { agent: "nobody".into() });
+    assert!(w.told(client)[0].starts_with("Refused"), "{:?}", w.told(client));
+}
+
+#[test]
+fn restart_ends_a_rest() {
+    let mut w = World::chatty(23);
+    w.guild().model.refuse_agent("recruiter");
+    w.run_for(mins(30));
+    assert_eq!(w.state(), "refused");
+    w.guild().model.add_agent("recruiter", "recruiter", "key-of-recruiter");
+    w.ask(Command::Restart { agent: "recruiter".into() });
+    w.run_till(secs(5), "it is live", |w| w.state() == "live");
+}
