@@ -1,6 +1,7 @@
 //! The specification: each test is a promise in a sentence. One file for each file of `src`.
 #![allow(clippy::unwrap_used, clippy::string_slice, missing_docs)]
 
+mod agent_desk;
 mod loopback;
 
 mod backoff;
@@ -11,6 +12,13 @@ mod fabric;
 mod floors;
 mod folder;
 mod frames;
+mod agent_exec;
+mod agent_http;
+mod agent_line;
+mod agent_pointer;
+mod agent_socket;
+mod agent_stdio;
+mod agent_template;
 mod http;
 mod inbox;
 mod journal;
