@@ -39,6 +39,22 @@ impl Drop for Dir {
     }
 }
 
+/// Daemons that run now: what a scenario that never ended leaves behind is ended with the program.
+static RUNNING: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Ends every daemon that this program started and did not end.
+pub fn end_all() {
+    for pid in RUNNING.lock().unwrap().drain(..) {
+        if let Some(pid) = i32::try_from(pid).ok().and_then(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+fn ended(pid: u32) {
+    RUNNING.lock().unwrap().retain(|running| *running != pid);
+}
+
 /// A daemon, or where one will be.
 pub struct Bridge {
     pub dir: Dir,
@@ -120,6 +136,7 @@ impl Bridge {
                 log.push('\n');
             }
         });
+        RUNNING.lock().unwrap().push(child.id());
         self.child = Some(child);
     }
 
@@ -159,6 +176,7 @@ impl Bridge {
     /// SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
+            ended(child.id());
             let _ = child.kill();
             let _ = child.wait();
         }
@@ -179,6 +197,7 @@ impl Bridge {
     /// Waits for its end.
     pub fn wait_end(&mut self, seconds: u64) -> ExitStatus {
         let mut child = self.child.take().expect("it was started");
+        ended(child.id());
         let until = Instant::now() + Duration::from_secs(seconds);
         while Instant::now() < until {
             if let Ok(Some(status)) = child.try_wait() {

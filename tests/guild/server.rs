@@ -10,7 +10,7 @@ use axum::response::Response;
 use socketioxide::extract::{AckSender, Data, SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::Sid;
-use socketioxide::{SocketIo, TransportType};
+use socketioxide::{SendError, SocketError, SocketIo, TransportType};
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -293,7 +293,10 @@ impl State {
             return;
         };
         match push {
-            Push::Created(message) => socket.emit("message.created", &message).expect("room in the socket's buffer"),
+            Push::Created(message) => match socket.emit("message.created", &message) {
+                Ok(()) | Err(SendError::Socket(SocketError::Closed)) => {}
+                Err(error) => eprintln!("the test guild could not send: {error}"),
+            },
             Push::Disconnect { close } => {
                 let peer = socket.req_parts().extensions.get::<ConnectInfo<Peer>>().map(|info| info.0.clone());
                 let _ = socket.clone().disconnect();

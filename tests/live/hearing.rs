@@ -21,6 +21,9 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("a_list_without_lastmessageid_serves_as_well", 40, bare_list),
     Scenario("what_was_said_before_the_first_start_is_not_answered", 30, old_messages),
     Scenario("backfill_answers_the_last_ones", 30, backfill),
+    Scenario("a_token_that_ends_under_a_lenient_guild_leaves_the_socket_alone", 30, lenient_expiry),
+    Scenario("one_agent_sits_in_two_guilds_with_a_token_for_each", 30, two_guilds),
+    Scenario("two_hundred_channels_are_joined_on_one_socket", 40, many_channels),
 ];
 
 fn hears_where_the_naive_is_deaf() -> Ended {
@@ -216,5 +219,53 @@ fn backfill() -> Ended {
     let mut scene = scene.live();
     scene.talk("new", 8);
     assert_eq!(scene.replies(), ["re: old 3", "re: old 4", "re: new"]);
+    scene.end()
+}
+
+fn lenient_expiry() -> Ended {
+    let mut scene = Scene::new(options(|guild| guild.token_life_ms = 2_000)).live();
+    for n in 0..12 {
+        scene.talk(&format!("m{n}"), 5);
+        std::thread::sleep(Duration::from_millis(500));
+    }
+    let link = scene.bridge.wait_state("recruiter", "live", 5);
+    assert_eq!(link["attempts"], 1, "the socket stays: {link}");
+    assert!(link["tokens_minted"].as_u64() >= Some(3), "posts mint their own: {link}");
+    scene.end()
+}
+
+fn two_guilds() -> Ended {
+    let mut scene = Scene::new(Options::default());
+    let other = crate::scene::small(Options::default());
+    scene.bridge.config["guilds"]["beta"] =
+        serde_json::json!({"dialect": "fabric", "center": other.url(), "url": other.url()});
+    scene.bridge.config["agents"]["recruiter"]["guild"] = serde_json::json!(["acme", "beta"]);
+    let mut scene = scene.live();
+    let live = |status: &serde_json::Value| {
+        status["links"]
+            .as_array()
+            .is_some_and(|links| links.len() == 2 && links.iter().all(|link| link["state"] == "live"))
+    };
+    crate::guild::bridge::wait_for("two live links", 10, || live(&scene.bridge.status()));
+    scene.talk("here", 5);
+    other.say("general", "u7", "there");
+    crate::guild::bridge::wait_for("the other answer", 5, || {
+        other.with(|guild, _| guild.said_by("general", "recruiter").iter().any(|m| m.text == "re: there"))
+    });
+    assert_eq!(other.with(|guild, _| guild.offered_twice()), 0);
+    scene.end()
+}
+
+fn many_channels() -> Ended {
+    let scene = Scene::new(Options::default());
+    let name = |n: usize| format!("room-{n}");
+    scene.guild.with(|guild, _| (1..200).for_each(|n| guild.add_channel(&name(n), "channel", &["recruiter", "u7"])));
+    let mut scene = scene.live();
+    scene.bridge.wait_link("recruiter", "200 proven channels", 15, |link| link["channels_proven"] == 200);
+    assert!(scene.bridge.log().contains("recruiter: joined 200 channel(s) on acme"), "{}", scene.bridge.tail());
+    scene.guild.say(&name(150), "u7", "in the middle of it");
+    crate::guild::bridge::wait_for("its answer", 8, || {
+        scene.guild.with(|guild, _| guild.said_by(&name(150), "recruiter").len()) == 1
+    });
     scene.end()
 }
