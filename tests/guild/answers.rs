@@ -1,6 +1,6 @@
 //! The guild's HTTP side: requests in, answers out (CONTRACT section 1, the table of calls).
 
-use super::{Fault, Message, Model, Posted, Token, attachment_json, iso};
+use super::{Fault, Message, Model, Posted, Token, iso};
 use serde_json::{Value, json};
 
 /// One HTTP request as far as the guild reads it.
@@ -216,7 +216,7 @@ impl Model {
         }
         let file = self.said.iter().flat_map(|m| &m.attachments).find(|a| a.id == id);
         let Some(file) = file else { return error(404, "no such attachment") };
-        let etag = attachment_json(file)["size"].to_string();
+        let etag = file.bytes.len().to_string();
         let headers = vec![
             ("content-type", file.media_type.clone()),
             ("etag", format!("\"{etag}-{id}\"")),

@@ -68,6 +68,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("an_extra_last_argument_is_no_matter", 30, extra_argument),
     Scenario("deep_json_is_refused_and_history_goes_on", 40, deep_json),
     Scenario("a_message_of_one_megabyte_is_a_gap_and_the_next_ones_are_answered", 60, megabyte),
+    Scenario("only_what_the_protocol_allows_goes_out", 30, speaks_well),
     Scenario("a_network_that_comes_and_goes_loses_nothing", 60, flapping),
 ];
 
@@ -256,4 +257,28 @@ fn flapping() -> Ended {
     let all: Vec<String> = (0..said).map(|n| format!("re: m{n}")).collect();
     assert_eq!(told, all, "every one, once");
     scene.end()
+}
+
+fn speaks_well() -> Ended {
+    let mut scene = Scene::proxied(quick()).live();
+    scene.talk("one", 5);
+    scene.proxy().end();
+    scene.answered("one", 5);
+    scene.bridge.wait_link("recruiter", "second session", 10, |link| link["attempts"] == 2 && link["state"] == "live");
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(scene.bridge.terminate().success());
+    let transcript = scene.proxy().transcript();
+    for line in [1, 2] {
+        let kinds: Vec<(Way, &str)> =
+            transcript.iter().filter(|entry| entry.0 == line).map(|(_, way, kind)| (*way, kind.as_str())).collect();
+        let sent: Vec<&str> = kinds.iter().filter(|(way, _)| *way == Way::ToGuild).map(|(_, kind)| *kind).collect();
+        let pings = kinds.iter().filter(|kind| **kind == (Way::ToClient, "2")).count();
+        let count = |kind: &str| sent.iter().filter(|sent| **sent == kind).count();
+        assert!(sent.iter().all(|kind| ["40", "3", "42 join_channel", "41", "close"].contains(kind)), "{sent:?}");
+        assert_eq!((count("40"), count("42 join_channel")), (1, 1), "{sent:?}");
+        assert!(count("3") <= pings && count("3") + 1 >= pings, "{pings} pings: {sent:?}");
+        assert_eq!(kinds.first(), Some(&(Way::ToClient, "0")), "it waits for the open packet");
+    }
+    scene.check();
+    Ended::Well
 }
