@@ -58,8 +58,7 @@ impl Class {
             | Reason::AgentGone
             | Reason::ControlRequest
             | Reason::DiskFailed
-            | Reason::Asked
-            | Reason::ControlRequest => Self::Network,
+            | Reason::Asked => Self::Network,
         }
     }
 }

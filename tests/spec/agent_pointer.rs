@@ -33,7 +33,9 @@ fn numbers_and_truth_are_given_as_written_and_null_is_nothing() {
 
 #[test]
 fn a_pointer_that_leads_nowhere_says_so() {
-    for pointer in ["/bar", "/foo/2", "/foo/00", "/foo/-", "/foo/+1", "/foo/x", "/yes/1", "/nil/a", "/choices/0/message/content/0"] {
+    for pointer in
+        ["/bar", "/foo/2", "/foo/00", "/foo/-", "/foo/+1", "/foo/x", "/yes/1", "/nil/a", "/choices/0/message/content/0"]
+    {
         assert_eq!(at(pointer), Err(format!("its JSON has nothing at {pointer}")));
     }
     assert_eq!(at("/foo/99999999999999999999999"), Err("its JSON has nothing at /foo/99999999999999999999999".into()));

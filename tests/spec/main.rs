@@ -4,6 +4,13 @@
 mod agent_desk;
 mod loopback;
 
+mod agent_exec;
+mod agent_http;
+mod agent_line;
+mod agent_pointer;
+mod agent_socket;
+mod agent_stdio;
+mod agent_template;
 mod backoff;
 mod codec;
 mod config;
@@ -12,13 +19,6 @@ mod fabric;
 mod floors;
 mod folder;
 mod frames;
-mod agent_exec;
-mod agent_http;
-mod agent_line;
-mod agent_pointer;
-mod agent_socket;
-mod agent_stdio;
-mod agent_template;
 mod http;
 mod inbox;
 mod journal;
