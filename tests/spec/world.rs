@@ -234,7 +234,8 @@ impl World {
         self.ended_at = None;
         let (kept, _) = guild_bridge::journal::replay(&self.kept);
         let seed = self.seed.wrapping_mul(31).wrapping_add(u64::from(self.life));
-        let options = Options { attachments: "/run/attachments".into(), seed };
+        let build_ms = hall::WALL - 86_400_000;
+        let options = Options { attachments: "/run/attachments".into(), seed, build_ms };
         let relay = Relay::new(self.settings.clone(), kept, options, self.now());
         self.relay = Some(relay);
         self.perform();
