@@ -219,6 +219,7 @@ fn a_nudge_ends_the_rest_of_a_waiting_link() {
 #[test]
 fn a_day_of_calm_is_one_connection_and_a_bounded_journal() {
     let mut w = World::chatty(38);
+    w.run_live();
     for i in 0..24 {
         w.say("general", "alice", &format!("m{i}"));
         w.run_for(mins(60));

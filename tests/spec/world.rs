@@ -134,7 +134,7 @@ impl World {
     /// The daemon is killed and started again at once: what was not written is lost, perhaps in the middle of a record.
     pub fn crash(&mut self) {
         self.kill();
-        self.down = false;
+        self.start();
     }
 
     /// The daemon is killed and stays so.
@@ -284,9 +284,10 @@ impl World {
             }
             for (at, socket, token) in std::mem::take(&mut self.halls[place].offers) {
                 let hall = &self.halls[place];
-                let agent = hall.model.tokens.get(&token).map_or("nobody", |t| t.agent.as_str());
+                let id = hall.model.tokens.get(&token).map_or("nobody", |t| t.agent.as_str());
+                let agent = self.settings.agents.iter().find(|a| a.id == id).map_or(id, |a| &a.name);
                 let link = format!("{agent}@{}", hall.name);
-                self.story.offer(at, &link, &token);
+                self.story.offer(at, &link, &format!("{token} of {}", hall.name));
                 self.sockets.insert(link, socket);
             }
         }

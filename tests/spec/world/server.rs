@@ -188,7 +188,7 @@ impl Hall {
             return;
         }
         let namespace = if self.namespace == "/" { String::new() } else { format!("{},", self.namespace) };
-        if frame == "3" {
+        if frame.starts_with('3') {
             self.wires.entry(socket).or_default().last_pong = self.now;
             return self.tell("> pong");
         }
@@ -260,7 +260,8 @@ impl Hall {
         self.tell(format!("> join {channel}"));
         let Some(session) = self.wires[&socket].session else { return };
         if self.lies {
-            return self.packet(socket, "3", &format!("{ack}[{{\"ok\":true}}]"));
+            self.packet(socket, "3", &format!("{ack}[{{\"ok\":true}}]"));
+            return self.proves(socket);
         }
         if self.deaf.contains(&session) {
             return;
