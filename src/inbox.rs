@@ -199,6 +199,11 @@ impl Inbox {
         match said {
             Said::Here => {
                 self.here = true;
+                for open in &mut self.turns {
+                    if matches!(open.state, State::Asked { .. }) {
+                        open.state = State::Held;
+                    }
+                }
                 self.absences = 0;
                 self.why = None;
                 self.give(step);
@@ -212,6 +217,7 @@ impl Inbox {
             Said::Accepted { .. } | Said::Typing { .. } | Said::Send { .. } => None,
             Said::Reply { turn, text, last } => self.reply(&turn, &text, last, step),
             Said::None { turn } => {
+                self.asked(&turn)?;
                 let open = self.end(&turn, step)?;
                 self.done += 1;
                 Some(Became::Silent { link: open.link, about: open.about() })
@@ -268,8 +274,8 @@ impl Inbox {
     pub fn deadline(&self) -> Option<Moment> {
         self.turns.iter().fold(None, |soonest, open| match open.state {
             State::Asked { deadline } => sooner(soonest, Some(deadline)),
-            State::Resting { until } => sooner(soonest, Some(until)),
-            State::Fetching { .. } | State::Held => soonest,
+            State::Resting { until } if self.here => sooner(soonest, Some(until)),
+            State::Resting { .. } | State::Fetching { .. } | State::Held => soonest,
         })
     }
 
@@ -321,10 +327,11 @@ impl Inbox {
 
     fn reply(&mut self, turn: &str, text: &str, last: bool, step: &mut Step<'_>) -> Option<Became> {
         if !last {
-            let open = self.turns.iter_mut().find(|open| open.turn.id == turn)?;
+            let open = self.asked(turn)?;
             open.replies += 1;
             return Some(Became::Reply { link: open.link, about: open.about(), text: text.to_owned(), last });
         }
+        self.asked(turn)?;
         let mut open = self.end(turn, step)?;
         open.replies += 1;
         self.done += 1;
@@ -336,14 +343,12 @@ impl Inbox {
 
     fn fail(&mut self, turn: &str, why: Why, step: &mut Step<'_>) -> Option<Became> {
         let now = step.now.at;
-        let open = self.turns.iter_mut().find(|open| open.turn.id == turn)?;
-        if !matches!(open.state, State::Asked { .. }) {
-            return None;
-        }
-        open.failures += 1;
+        self.asked(turn)?;
         self.failed += 1;
-        log::warn!("{}: attempt {} of {ATTEMPTS} failed: {why}", open.turn.agent, open.failures);
         self.why = Some(why.clone());
+        let open = self.asked(turn)?;
+        open.failures += 1;
+        log::warn!("{}: attempt {} of {ATTEMPTS} failed: {why}", open.turn.agent, open.failures);
         if open.failures >= ATTEMPTS {
             let open = self.end(turn, step)?;
             return Some(Became::GivenUp { link: open.link, about: open.about(), why });
@@ -353,8 +358,13 @@ impl Inbox {
         None
     }
 
+    /// A turn that the agent has now. What it says of one that was taken back is ignored.
+    fn asked(&mut self, turn: &str) -> Option<&mut Open> {
+        self.turns.iter_mut().find(|open| open.turn.id == turn && matches!(open.state, State::Asked { .. }))
+    }
+
     fn rest(&mut self, turn: &str, until: Moment) {
-        if let Some(open) = self.turns.iter_mut().find(|open| open.turn.id == turn) {
+        if let Some(open) = self.asked(turn) {
             open.state = State::Resting { until };
         }
     }

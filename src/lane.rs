@@ -27,6 +27,9 @@ pub struct Lane {
     entries: VecDeque<Entry>,
     /// So many entries at the front stand as history lists them.
     settled: usize,
+    /// So many entries at the front may be given: settled, or brought by a socket that was followed. Never less than
+    /// `settled`.
+    ready: usize,
     cursor: Place,
     read: Place,
     cursor_moved: bool,
@@ -63,6 +66,7 @@ impl Lane {
         Self {
             entries: VecDeque::new(),
             settled: 0,
+            ready: 0,
             read: cursor.clone(),
             cursor,
             cursor_moved: false,
@@ -145,12 +149,16 @@ impl Lane {
     /// History cannot be read: what the socket brings is given on all the same.
     pub fn follow_anyway(&mut self) {
         self.following = true;
+        self.ready = self.entries.len();
     }
 
     /// The socket brought a new message. `None`: it asks for no turn.
     pub fn heard(&mut self, id: &str, message: Option<Box<Message>>) {
         self.count(message.as_deref());
         self.entries.push_back(Entry { id: id.to_owned(), what: What::of(message, false) });
+        if self.following {
+            self.ready = self.entries.len();
+        }
         self.trust();
     }
 
@@ -168,6 +176,7 @@ impl Lane {
                 if let Some(entry) = self.entries.remove(at) {
                     self.entries.insert(self.settled, entry);
                 }
+                self.ready += usize::from(at >= self.ready);
                 self.settle(id);
             }
             None if self.read.id.as_deref() == Some(id) || self.cursor.id.as_deref() == Some(id) => {}
@@ -181,6 +190,7 @@ impl Lane {
     pub fn listed(&mut self, id: &str, message: Option<Box<Message>>) {
         self.count(message.as_deref());
         self.entries.insert(self.settled, Entry { id: id.to_owned(), what: What::of(message, true) });
+        self.ready += 1;
         self.settle(id);
         self.advance();
     }
@@ -189,15 +199,17 @@ impl Lane {
     /// the socket brought something meanwhile that could not be kept.
     pub fn read_to_end(&mut self) -> bool {
         self.following = !self.dropped;
+        if self.following {
+            self.ready = self.entries.len();
+        }
         std::mem::take(&mut self.dropped)
     }
 
-    /// The next message that may be given: settled, or brought by a socket that is followed; `busy` tells the threads
+    /// The next message that may be given: settled, or brought by a socket that was followed; `busy` tells the threads
     /// whose conversation has an open turn.
     #[must_use]
     pub fn next(&self, busy: &dyn Fn(Option<&str>) -> bool) -> Option<&str> {
-        let upto = if self.following { self.entries.len() } else { self.settled };
-        self.entries.iter().take(upto).find_map(|entry| match &entry.what {
+        self.entries.iter().take(self.ready).find_map(|entry| match &entry.what {
             What::Waiting { message, .. } if !busy(message.thread.as_deref()) => Some(entry.id.as_str()),
             What::Waiting { .. } | What::Open | What::Done => None,
         })
@@ -248,6 +260,7 @@ impl Lane {
         while self.settled > 0 && self.entries.front().is_some_and(|entry| matches!(entry.what, What::Done)) {
             if let Some(entry) = self.entries.pop_front() {
                 self.settled -= 1;
+                self.ready = self.ready.saturating_sub(1);
                 self.cursor.step(&entry.id);
                 self.cursor_moved = true;
             }

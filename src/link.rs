@@ -138,6 +138,8 @@ pub struct Cable {
     session: Session,
     frames: VecDeque<Box<str>>,
     sending: bool,
+    /// The WebSocket is over: there is nothing to hang up.
+    gone: bool,
 }
 
 impl Link {
@@ -408,7 +410,7 @@ impl Link {
 
     fn dial(&mut self, fresh: FreshToken, tries: u32, step: &mut Step<'_>) {
         let session = Session::dialled(&self.seat.guild.namespace);
-        let wire = Cable { session, frames: VecDeque::new(), sending: false };
+        let wire = Cable { session, frames: VecDeque::new(), sending: false, gone: false };
         let until = step.now.at.after_ms(self.seat.timing.handshake_ms);
         self.enter(State::Dialling { wire, fresh: Box::new(fresh), tries, until }, step.now.at);
         let (line, url, guild) = (self.line(), self.dialect.socket_url(), self.seat.guild_at);
@@ -482,6 +484,9 @@ impl Link {
     }
 
     fn lost(&mut self, lost: Lost, step: &mut Step<'_>) {
+        if let Some(cable) = self.cable() {
+            cable.gone = true;
+        }
         if let Some(ms) = lost.retry_after_ms {
             return self.end_attempt(lost.why, Outcome::ToldToWait(Duration::from_millis(ms)), step);
         }
@@ -517,6 +522,7 @@ impl Link {
         let clock_unset = now.wall_ms < self.seat.build_ms && why.reason.code().starts_with("tls.");
         let (word, why) = match why.reason {
             Reason::AuthKeyRefused => ("refused", why),
+            Reason::DeafHistory => ("deaf", why),
             _ if clock_unset => ("waiting_clock", Why::new(Reason::ClockUnset, why.to_string())),
             _ => ("backoff", why),
         };
@@ -537,7 +543,7 @@ impl Link {
     /// Leaves the wire, whatever state it is in, and everything that hung on it.
     fn hang_up(&mut self, step: &mut Step<'_>) {
         let line = self.line();
-        if let Some(cable) = self.cable() {
+        if let Some(cable) = self.cable().filter(|cable| !cable.gone) {
             let goodbye = cable.session.goodbye();
             step.out.push_back(Output::HangUp(line, goodbye));
         }
@@ -588,13 +594,18 @@ impl Link {
 
     fn minted_bearer(&mut self, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
         match self.fresh(answer, sent, step) {
-            Ok(fresh) => {
+            // it is used even if it nears its end already: another one would be no better
+            Ok(fresh) if fresh.life().end() > step.now.at => {
                 self.calls.set_bearer(fresh.for_calls());
                 for (purpose, repeated) in self.calls.release() {
-                    self.call(purpose, repeated, step);
+                    if let Some(request) = self.request(&purpose) {
+                        self.calls.send(purpose, repeated, request, step);
+                    }
                 }
             }
-            Err((why, _)) => {
+            other => {
+                let ended = Why::new(Reason::HttpBody, "the mint's tokens have ended before they can be used");
+                let why = other.err().map_or(ended, |(why, _)| why);
                 log::warn!("{}: {}: no token for calls: {why}", self.seat.agent.name, self.seat.guild.name);
                 for (purpose, _) in self.calls.release() {
                     self.call_failed(&purpose, why.clone(), step);

@@ -298,10 +298,19 @@ impl Link {
 
     /// Room in the window for what history or the socket brings.
     pub(super) fn has_room(&self) -> bool {
+        self.window_holds_less_than(1)
+    }
+
+    /// Room for what cannot be given before history was read: half of the window stays free for that reading.
+    pub(super) fn has_room_to_hold(&self) -> bool {
+        self.window_holds_less_than(2)
+    }
+
+    fn window_holds_less_than(&self, part: usize) -> bool {
         let (messages, bytes) = self.channels.iter().fold((0, 0), |(messages, bytes), channel| {
             (messages + channel.lane.waiting(), bytes + channel.lane.waiting_bytes())
         });
-        messages < budget::WINDOW_MESSAGES && bytes < budget::WINDOW_BYTES
+        messages < budget::WINDOW_MESSAGES / part && bytes < budget::WINDOW_BYTES / part
     }
 
     /// Asks for the next page, if one is due.

@@ -263,7 +263,10 @@ impl Link {
         let State::Up(live) = &mut self.state else { return };
         live.missed = true;
         let Some(channel) = self.channels.iter_mut().find(|at| at.row.id == channel) else { return };
-        channel.misses = channel.misses.saturating_add(1);
+        // a channel that was denied is no news: it is asked for again, and heard through history meanwhile
+        if !channel.denied() {
+            channel.misses = channel.misses.saturating_add(1);
+        }
         channel.proven = None;
         self.live_since = None;
         let name = channel.row.name.clone();

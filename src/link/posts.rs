@@ -76,7 +76,9 @@ impl Link {
             self.tally.duplicates += 1;
             return;
         }
-        let room = self.has_room();
+        // what a lane that is not followed holds can only be given once history was read: it leaves room for that
+        let following = channel.lane.following();
+        let room = if following { self.has_room() } else { self.has_room_to_hold() };
         let Some(channel) = self.channels.get_mut(at) else { return };
         if !room || !channel.lane.has_room() {
             channel.lane.overflowed();
@@ -461,7 +463,7 @@ impl Link {
             } else if file.size > max_bytes {
                 file.fetched = Fetched::Not(format!("{} bytes, the limit is {max_bytes}", file.size));
             } else {
-                let path: PathBuf = into.join(turn).join(text::hash_id("a_", &[&file.id]));
+                let path: PathBuf = into.join(turn).join(file_name(&file.id));
                 let (turn, id) = (turn.to_owned(), file.id.clone());
                 self.call(Purpose::Attachment { turn, id, path, max_bytes }, false, step);
                 under_way += 1;
@@ -507,6 +509,12 @@ impl Link {
         }
         records
     }
+}
+
+/// An attachment's id as a file name: itself where it is one, else a hash of it.
+fn file_name(id: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if id.chars().all(plain) && !id.starts_with('.') { id.to_owned() } else { text::hash_id("a_", &[id]) }
 }
 
 fn turn(link: &str, channel: &str, message: &str) -> Record {

@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::string_slice, missing_docs)]
 
 mod agent_desk;
-mod loopback;
-
 mod agent_exec;
 mod agent_http;
 mod agent_line;
@@ -19,14 +17,11 @@ mod fabric;
 mod floors;
 mod folder;
 mod frames;
-mod config;
-mod control;
-mod fabric;
-mod folder;
 mod http;
 mod inbox;
 mod journal;
 mod link;
+mod loopback;
 mod outbox;
 mod reason;
 mod relay;
