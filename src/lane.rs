@@ -30,6 +30,8 @@ pub struct Lane {
     /// So many entries at the front may be given: settled, or brought by a socket that was followed. Never less than
     /// `settled`.
     ready: usize,
+    /// So many entries behind the settled ones were heard before the reading that is under way began.
+    old: usize,
     cursor: Place,
     read: Place,
     cursor_moved: bool,
@@ -59,6 +61,15 @@ pub enum Listed {
     New,
 }
 
+/// What the end of a reading means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReadToEnd {
+    /// More has to be read: the socket brought something meanwhile that could not be kept.
+    pub again: bool,
+    /// So many messages that were heard before the reading began are not in history any more.
+    pub unlisted: usize,
+}
+
 impl Lane {
     /// A lane that begins right behind `cursor`; history has to be read from there.
     #[must_use]
@@ -67,6 +78,7 @@ impl Lane {
             entries: VecDeque::new(),
             settled: 0,
             ready: 0,
+            old: 0,
             read: cursor.clone(),
             cursor,
             cursor_moved: false,
@@ -103,6 +115,7 @@ impl Lane {
     /// A new connection, or a doubt: what the socket brings waits until history was read to its end.
     pub fn reread(&mut self) {
         self.following = false;
+        self.old = self.entries.len() - self.settled;
     }
 
     /// Messages that wait with their text.
@@ -177,6 +190,7 @@ impl Lane {
                     self.entries.insert(self.settled, entry);
                 }
                 self.ready += usize::from(at >= self.ready);
+                self.old -= usize::from(at - self.settled < self.old);
                 self.settle(id);
             }
             None if self.read.id.as_deref() == Some(id) || self.cursor.id.as_deref() == Some(id) => {}
@@ -195,14 +209,26 @@ impl Lane {
         self.advance();
     }
 
-    /// History was read to its end as it was when the page was asked for. Returns whether more has to be read, because
-    /// the socket brought something meanwhile that could not be kept.
-    pub fn read_to_end(&mut self) -> bool {
+    /// History was read to its end as it was when the page was asked for.
+    pub fn read_to_end(&mut self) -> ReadToEnd {
+        let unlisted = self.forget_unlisted();
         self.following = !self.dropped;
         if self.following {
             self.ready = self.entries.len();
         }
-        std::mem::take(&mut self.dropped)
+        ReadToEnd { again: std::mem::take(&mut self.dropped), unlisted }
+    }
+
+    /// What was heard before the reading began and is not listed is gone from history; what is done of it is forgotten.
+    fn forget_unlisted(&mut self) -> usize {
+        let (unlisted, settled) = (std::mem::take(&mut self.old), self.settled);
+        for at in (settled..settled + unlisted).rev() {
+            if self.entries.get(at).is_some_and(|entry| matches!(entry.what, What::Done)) {
+                self.entries.remove(at);
+                self.ready -= usize::from(at < self.ready);
+            }
+        }
+        unlisted
     }
 
     /// The next message that may be given: settled, or brought by a socket that was followed; `busy` tells the threads
@@ -273,7 +299,7 @@ impl Lane {
     /// A channel that is busier than history may be asked about: the oldest of what the socket brought in one unbroken
     /// stream counts as settled.
     fn trust(&mut self) {
-        while self.following && self.entries.len() > budget::CHANNEL_ENTRIES && self.settled < self.entries.len() {
+        while self.following && self.old == 0 && self.entries.len() > budget::CHANNEL_ENTRIES && self.settled < self.entries.len() {
             let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { return };
             self.settle(&id);
             self.advance();

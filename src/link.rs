@@ -523,6 +523,7 @@ impl Link {
         let (word, why) = match why.reason {
             Reason::AuthKeyRefused => ("refused", why),
             Reason::DeafHistory => ("deaf", why),
+            Reason::ClockUnset => ("waiting_clock", why),
             _ if clock_unset => ("waiting_clock", Why::new(Reason::ClockUnset, why.to_string())),
             _ => ("backoff", why),
         };

@@ -262,7 +262,7 @@ impl Link {
             } else if settled && channel.lane.read().id.as_deref() == newest(&channel.row) {
                 // history has nothing that is unknown here: what comes from now on has to come by the socket
                 channel.baseline = true;
-                channel.wanted = channel.lane.read_to_end();
+                channel.wanted = channel.lane.read_to_end().again;
                 self.done_before.remove(&channel.row.id);
             } else if settled {
                 channel.wanted = true;
@@ -369,7 +369,8 @@ impl Link {
         }
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.failures = 0;
-        if page.expect.is_some() && !brought.expected_seen && !brought.full {
+        let mut cut = page.expect.is_some() && !brought.expected_seen && !brought.full;
+        if cut {
             self.cut(at, &page, &brought);
             if brought.rows == 0 && self.begins_anew(at) {
                 return;
@@ -382,12 +383,17 @@ impl Link {
         } else if brought.full {
             channel.wanted = true;
         } else if brought.rows < page.limit || brought.passed == 0 {
-            let more = channel.lane.read_to_end();
-            channel.wanted = more;
+            let end = channel.lane.read_to_end();
+            cut = !cut && end.unlisted > 0;
+            channel.wanted = end.again;
             channel.goes_on = false;
             channel.limit = budget::HISTORY_LIMIT;
             channel.baseline = channel.baseline || channel.join_settles().is_some_and(|at| at <= sent);
             self.done_before.remove(&page.channel);
+            if cut {
+                let detail = format!("{}: what was heard before is not all there any more", channel.row.name);
+                self.gap("history_cut", 1, &detail);
+            }
         }
     }
 
