@@ -51,9 +51,9 @@ fn next(reason: Option<Reason>) -> Option<Reason> {
         Some(AgentFailed) => AgentBusy,
         Some(AgentBusy) => AgentGarbled,
         Some(AgentGarbled) => AgentGone,
-        Some(AgentGone) => ControlRequest,
-        Some(ControlRequest) => DiskFailed,
-        Some(DiskFailed) => Asked,
+        Some(AgentGone) => DiskFailed,
+        Some(DiskFailed) => ControlRequest,
+        Some(ControlRequest) => Asked,
         Some(Asked) => return None,
     })
 }
