@@ -14,7 +14,7 @@ pub fn split_reply(text: &str, limit_utf16: usize) -> Vec<String> {
     while !rest.remaining().trim().is_empty() {
         let cut = if rest.fits() { rest.whole() } else { rest.cut() };
         parts.extend(rest.part(&cut));
-        rest = cut.next;
+        rest = cut.next.seam();
     }
     parts
 }
@@ -51,8 +51,8 @@ struct Cut<'a> {
     next: Rest<'a>,
 }
 
-/// How good a place to cut is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// How good a place to cut is, the best first.
+#[derive(Clone, Copy)]
 enum Place {
     Paragraph,
     Line,
@@ -63,21 +63,26 @@ enum Place {
     Forced,
 }
 
-/// The best places found so far.
-#[derive(Default)]
+/// What was found on the way through the text.
 struct Found<'a> {
-    /// By `Place`: the last one, and the last one with a quarter of the limit before it.
+    /// Units of the part so far, the fence it begins with included.
+    used: usize,
+    /// From here on a part is not a short one.
+    enough: usize,
+    /// Nothing but space so far.
+    blank: bool,
+    /// By `Place`: the last one, and the last one that leaves no short part.
     last: [Option<Cut<'a>>; 6],
     far: [Option<Cut<'a>>; 6],
 }
 
 impl<'a> Found<'a> {
-    fn note(&mut self, place: Place, cut: Cut<'a>, far: bool) {
+    fn note(&mut self, place: Place, cut: Cut<'a>) {
         if let Some(last) = self.last.get_mut(place as usize) {
             *last = Some(cut);
         }
-        if let Some(last) = self.far.get_mut(place as usize).filter(|_| far) {
-            *last = Some(cut);
+        if let Some(far) = self.far.get_mut(place as usize).filter(|_| self.used > self.enough) {
+            *far = Some(cut);
         }
     }
 
@@ -178,66 +183,63 @@ impl<'a> Rest<'a> {
 
     /// The best cut; the rest is known not to fit.
     fn cut(&self) -> Cut<'a> {
-        let mut found = Found::default();
-        let mut used = self.opening_units();
+        let (used, enough) = (self.opening_units(), self.limit / 4);
+        let mut found = Found { used, enough, blank: true, last: [None; 6], far: [None; 6] };
         let mut here = *self;
-        let mut blank = true;
         while let Some((line, after)) = here.line() {
-            let Some(behind) = here.walk(line, after, &mut used, &mut blank, &mut found) else { break };
+            let Some(behind) = here.walk(line, after, &mut found) else { break };
             here = behind;
         }
         found.best().unwrap_or_else(|| self.forced())
     }
 
     /// Notes the places within a line and at its end. `None`: the limit was reached.
-    fn walk(
-        &self,
-        line: &'a str,
-        after: usize,
-        used: &mut usize,
-        blank: &mut bool,
-        found: &mut Found<'a>,
-    ) -> Option<Self> {
+    fn walk(&self, line: &'a str, after: usize, found: &mut Found<'a>) -> Option<Self> {
         let behind = self.behind(line, after);
         let (opens, closes) = (self.fence.is_none() && behind.fence.is_some(), self.closes(line));
         let solid = !self.mid_line && looks_like_fence(line);
         let room = self.limit.saturating_sub(if closes { 0 } else { behind.closing_units().max(self.closing_units()) });
-        let mut before = ' ';
+        let (mut before, mut said_at) = (' ', self.at);
         for (offset, c) in line.char_indices() {
             let at = self.at + offset;
+            if said_at <= at {
+                said_at = self.text.len() - self.from(at).trim_start().len();
+            }
             let place = match c {
-                _ if offset == 0 && !self.mid_line => None,
-                _ if opens || closes => None,
-                _ if solid || *blank || looks_like_fence(self.from(at).trim_start()) => Some(Place::Forced),
+                _ if offset == 0 || opens || closes => None,
+                _ if solid || found.blank || looks_like_fence(self.from(said_at)) => Some(Place::Forced),
                 c if c.is_whitespace() && ends_sentence(before) => Some(Place::Sentence),
                 c if c.is_whitespace() => Some(Place::Space),
                 _ if ends_sentence_without_space(before) => Some(Place::Sentence),
                 _ => Some(Place::Anywhere),
             };
-            if let Some(place) = place.filter(|_| at > self.at || offset > 0) {
-                let next = Self { at, mid_line: true, ..*self };
-                found.note(place, Cut { end: at, fence: self.fence, next: next.seam() }, *used > self.limit / 4);
+            if let Some(place) = place {
+                found.note(place, Cut { end: at, fence: self.fence, next: Self { at, mid_line: true, ..*self } });
             }
-            *used += c.len_utf16();
-            *blank &= c.is_whitespace();
+            found.used += c.len_utf16();
+            found.blank &= c.is_whitespace();
             before = c;
-            if *used > room {
+            if found.used > room {
                 return None;
             }
         }
-        let end = self.at + line.len();
-        if !opens && end < self.text.len() {
-            let next_line = behind.line().map_or("", |(line, _)| line);
-            let ends = closes || next_line.trim().is_empty() || behind.opens(next_line).is_some();
-            let place = match *blank {
-                true => Place::Forced,
-                false if behind.fence.is_none() && ends => Place::Paragraph,
-                false => Place::Line,
-            };
-            found.note(place, Cut { end, fence: behind.fence, next: behind.seam() }, *used > self.limit / 4);
+        if !opens && after > self.at + line.len() {
+            self.note_end(line, closes, behind, found);
         }
-        *used += 1;
-        (*used <= room).then_some(behind)
+        found.used += 1;
+        (found.used <= room).then_some(behind)
+    }
+
+    /// Notes the end of a line as a place.
+    fn note_end(&self, line: &str, closes: bool, behind: Self, found: &mut Found<'a>) {
+        let next_line = behind.line().map_or("", |(line, _)| line);
+        let ends = closes || next_line.trim().is_empty() || behind.opens(next_line).is_some();
+        let place = match found.blank {
+            true => Place::Forced,
+            false if behind.fence.is_none() && ends => Place::Paragraph,
+            false => Place::Line,
+        };
+        found.note(place, Cut { end: self.at + line.len(), fence: behind.fence, next: behind });
     }
 
     /// Passes over space where a cut was made, and over a fence's end that would close an empty block.
@@ -275,7 +277,7 @@ impl<'a> Rest<'a> {
             }
             end += c.len_utf8();
         }
-        Cut { end, fence: self.fence, next: Self { at: end, mid_line: true, ..*self }.seam() }
+        Cut { end, fence: self.fence, next: Self { at: end, mid_line: true, ..*self } }
     }
 }
 

@@ -39,7 +39,6 @@ const SHARED: &[&str] = &[
     "mpsc",
     "atomic",
     "RefCell",
-    "Rc",
 ];
 
 /// The floor of each module, as the comments of `src/lib.rs` say it.

@@ -100,16 +100,24 @@ fn a_block_that_nobody_closed_is_carried_to_the_end() {
 
 #[test]
 fn no_text_is_too_odd_to_be_split() {
-    for text in ["`".repeat(500), " ".repeat(500) + "x", "\n".repeat(500) + "x", "```\n".repeat(100), "x ".repeat(300)]
-    {
+    let odd = ["`", " ", "\n", "```\n", "x ", "~~~\n\n", "\u{1f600}", "\n    "];
+    for text in odd.map(|piece| format!("x{}x", piece.repeat(700))) {
         for limit in [0, 1, 2, 3, 7, 12, 16, 33, 100] {
             let parts = split_reply(&text, limit);
-            assert!(
-                parts.iter().all(|part| units(part) <= limit.max(2) && !part.trim().is_empty()),
-                "{limit} {parts:?}"
-            );
+            let fits = |part: &String| units(part) <= limit.max(2) && !part.trim().is_empty();
+            assert!(parts.iter().all(fits), "{limit} {parts:?}");
         }
     }
+}
+
+#[test]
+fn the_longest_reply_of_nearly_nothing_is_split_as_fast_as_any() {
+    for space in [" ", "\n", " \n", "\t\t\n\n"] {
+        let text = format!("x{}y", space.repeat(64 * 1024 / space.len()));
+        assert_eq!(split_reply(&text, 4_000), ["x", "y"]);
+    }
+    assert_eq!(split_reply(&"x".repeat(64 * 1024), 4_000).len(), 17);
+    assert_eq!(split_reply(&"- x\n".repeat(16 * 1024), 4_000).len(), 17);
 }
 
 /// A text of pieces as agents write them.
