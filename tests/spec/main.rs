@@ -17,6 +17,12 @@ mod fabric;
 mod floors;
 mod folder;
 mod frames;
+mod loopback;
+
+mod config;
+mod control;
+mod fabric;
+mod folder;
 mod http;
 mod inbox;
 mod journal;
