@@ -32,6 +32,7 @@ mod outbox;
 mod reason;
 mod relay;
 mod ring;
+mod scratch;
 mod seeds;
 mod session;
 mod text;

@@ -50,7 +50,9 @@ fn fault(w: &mut World) {
         6 => What::Status([500, 502, 503][w.rng.usize(..3)], None),
         _ => What::Body(200, "text/html", "<html>sign in".into()),
     };
-    match w.rng.u32(..20) {
+    let kind = w.rng.u32(..20);
+    w.note(format!("fault {kind}, {times} times, {route} {what:?}"));
+    match kind {
         0 => w.guild().close_lines(),
         1 => w.guild().freeze_lines(),
         2 => w.guild().model.lose_rooms(),
@@ -173,8 +175,7 @@ fn hold(w: &World) {
 fn whatever_happens_nothing_is_lost_doubled_or_out_of_order() {
     if let Some(seed) = number("SEED") {
         let w = live_through(seed);
-        w.story.transcript.iter().for_each(|(at, line)| println!("{at:>9} {line}"));
-        w.story.seen.iter().for_each(|seen| println!("{seen:?}"));
+        w.story.print();
         return hold(&w);
     }
     for seed in 0..number("SEEDS").unwrap_or(SEEDS) {

@@ -133,6 +133,7 @@ impl World {
 
     /// The daemon is killed and started again at once: what was not written is lost, perhaps in the middle of a record.
     pub fn crash(&mut self) {
+        self.note("the daemon is killed and starts again");
         self.kill();
         self.start();
     }
@@ -279,6 +280,7 @@ impl World {
             for (due, event) in std::mem::take(&mut self.halls[place].out) {
                 self.push(due, event);
             }
+            self.story.notes.append(&mut self.halls[place].notes);
             for (at, line) in std::mem::take(&mut self.halls[place].transcript) {
                 self.story.tell(at, line);
             }

@@ -34,6 +34,11 @@ impl World {
         self.guild().say(channel, author, text)
     }
 
+    /// Something for whoever replays a seed.
+    pub fn note(&mut self, note: impl Into<String>) {
+        self.story.notes.push((self.at, note.into()));
+    }
+
     /// Alice says something in general that no socket brings.
     pub fn whisper(&mut self, text: &str) {
         self.guild().whisper("general", "alice", text);

@@ -13,6 +13,8 @@ impl Hall {
         self.tell(format!("call {route}{}{channel}", if channel.is_empty() { "" } else { " " }));
         self.calls.push((self.now, route.clone(), channel.clone(), request.clone()));
         let what = self.strike(&route, &channel);
+        let bearer = request.bearer.as_deref().unwrap_or_default();
+        self.note(format!("{target} {bearer} {} {what:?}", request.body));
         let back = self.now + self.latency_ms;
         let failed = |reason, sent| Response::Failed(Why::new(reason, "simulated"), sent);
         let (at, response) = match what {

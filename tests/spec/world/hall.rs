@@ -92,6 +92,7 @@ pub struct Hall {
     pub wires: BTreeMap<Socket, Wire>,
     pub out: Vec<(u64, Event)>,
     pub transcript: Vec<(u64, String)>,
+    pub notes: Vec<(u64, String)>,
     pub offers: Vec<(u64, Socket, String)>,
     pub now: u64,
     pub(super) seats: BTreeMap<Session, Socket>,
@@ -126,6 +127,7 @@ impl Hall {
             wires: BTreeMap::new(),
             out: Vec::new(),
             transcript: Vec::new(),
+            notes: Vec::new(),
             offers: Vec::new(),
             now: 0,
             seats: BTreeMap::new(),
@@ -144,8 +146,14 @@ impl Hall {
     pub fn say(&mut self, channel: &str, author: &str, text: &str) -> String {
         let wall = self.wall();
         let id = self.model.say(channel, author, text, wall);
+        self.note(format!("{author} says {id} in {channel}"));
         self.flush();
         id
+    }
+
+    /// Something for whoever replays a seed.
+    pub fn note(&mut self, note: String) {
+        self.notes.push((self.now, note));
     }
 
     /// Somebody answers a message.

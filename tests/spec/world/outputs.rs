@@ -193,6 +193,9 @@ impl World {
         hand.open_peak = hand.open_peak.max(hand.open.len());
         assert!(hand.open.len() <= parallel, "more turns open than `parallel`: {parallel}");
         hand.asked.push(Asked { at, turn: turn.clone() });
+        let note = format!("asks about {} ({}), attempt {}", turn.message.id, turn.message.text, turn.attempt);
+        self.story.notes.push((at, note.chars().take(120).collect()));
+        let hand = self.hand_of(agent);
         for (ms, said) in hand.take(&turn) {
             self.push(at + ms, Event::Relay(life, Happening::Agent(agent, said)));
         }
@@ -201,6 +204,7 @@ impl World {
     /// What an agent says is noted on its way to the relay.
     pub(super) fn hear(&mut self, happening: &Happening) {
         let Happening::Agent(agent, said) = happening else { return };
+        self.note(format!("agent: {said:?}").chars().take(120).collect::<String>());
         let ended = match said {
             Said::Reply { turn, last: true, .. }
             | Said::None { turn }

@@ -90,6 +90,7 @@ impl Hall {
         if self.recovery {
             args.push(json!(format!("off{}", self.packets)));
         }
+        self.note(format!("event {} to {:?}", message["id"], socket.line));
         self.packet(socket, "2", &Value::Array(args).to_string());
         self.proves(socket);
     }

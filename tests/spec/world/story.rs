@@ -29,6 +29,8 @@ pub struct Rest {
 pub struct Story {
     /// Kinds and order of packets and calls: `< open`, `> connect`, `> call mint`, …, with their moments.
     pub transcript: Vec<(u64, String)>,
+    /// What was said, asked and done beside it, for whoever replays a seed.
+    pub notes: Vec<(u64, String)>,
     /// Every token offered in a handshake, with its link and moment.
     pub offered: Vec<(u64, String, String)>,
     /// The changes of every link's state.
@@ -43,6 +45,15 @@ pub struct Story {
 impl Story {
     pub fn tell(&mut self, at: u64, line: impl Into<String>) {
         self.transcript.push((at, line.into()));
+    }
+
+    /// Transcript, notes and states, in order: the whole story for a person.
+    pub fn print(&self) {
+        let seen = self.seen.iter().map(|s| (s.at, format!("    [{} {:?} {}]", s.state, s.reason, s.detail)));
+        let notes = self.notes.iter().map(|(at, note)| (*at, format!("  {note}")));
+        let mut lines: Vec<_> = self.transcript.iter().cloned().chain(notes).chain(seen).collect();
+        lines.sort_by_key(|(at, _)| *at);
+        lines.iter().for_each(|(at, line)| println!("{at:>9} {line}"));
     }
 
     /// The kinds alone, as `live` tells them too.
