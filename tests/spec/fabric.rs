@@ -1,6 +1,7 @@
 //! The dialect `fabric`: tokens and who they are offered to, the calls, history and cursors, who is addressed.
 
 mod addressed;
+mod history;
 mod tokens;
 
 use crate::world::hall::What;
