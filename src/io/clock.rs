@@ -2,8 +2,9 @@
 
 use crate::moment::{Moment, Now};
 use rustix::time::{ClockId, clock_gettime};
-use smol::Timer;
+use smol::{Timer, future};
 use std::future::Future;
+use std::pin::pin;
 use std::time::Duration;
 
 /// No sleep is longer: `CLOCK_MONOTONIC`, on which the reactor sleeps, stops in suspend, `CLOCK_BOOTTIME` does not.
@@ -52,13 +53,18 @@ pub async fn sleep_until(at: Moment) {
     }
 }
 
-/// `work`'s result, or `None` when it takes longer than `ms`. Work that is ready at once starts no timer.
+/// `work`'s result, or `None` once `ms` have passed. Work that is ready at once starts no timer; work that becomes ready
+/// only when it is asked at the deadline is late.
 pub async fn within<T>(ms: u64, work: impl Future<Output = T>) -> Option<T> {
-    smol::future::or(async { Some(work.await) }, async {
+    let mut work = pin!(work);
+    if let Some(done) = future::poll_once(&mut work).await {
+        return Some(done);
+    }
+    let late = async {
         sleep_until(now().at.after_ms(ms)).await;
         None
-    })
-    .await
+    };
+    future::or(late, async { Some(work.await) }).await
 }
 
 fn read(clock: ClockId) -> u64 {

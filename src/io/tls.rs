@@ -102,7 +102,10 @@ pub fn reason_of(error: &Error) -> Why {
         Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => Reason::TlsName,
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => Reason::TlsUnknownCa,
+        // an authority of the right name with another key signs badly: a private one that was made again
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            Reason::TlsUnknownCa
+        }
         _ => Reason::TlsFailed,
     };
     Why::new(reason, format!("{}{}", clip(&error.to_string()), clock_hint(clock::now().wall_ms)))

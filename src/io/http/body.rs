@@ -48,7 +48,7 @@ pub(super) fn read(mut body: impl Read, sink: &Sink, status: u16) -> Result<Whol
 /// The failure in words.
 pub(super) fn why(failure: Failure, place: &str, deadline_ms: u64) -> Why {
     match failure {
-        Failure::Wire(error) => super::wire::why_of_io(&error, place, deadline_ms),
+        Failure::Wire(error) => super::wire::why(error.into(), place, deadline_ms),
         Failure::Long(bytes) => Why::new(Reason::HttpBody, format!("{place}: longer than {bytes} bytes")),
         Failure::Disk(path, error) => Why::new(Reason::DiskFailed, format!("{path}: {error}")),
     }

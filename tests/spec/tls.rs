@@ -1,0 +1,159 @@
+//! Certificates: every refusal has its own reason, on both legs; nothing is ever taken unchecked.
+
+use crate::loopback::*;
+use guild_bridge::call::{Answer, Call, Method, Sink, Ticket, Worker};
+use guild_bridge::io::Happening;
+use guild_bridge::io::clock::{self, BUILD_MS, ClockState};
+use guild_bridge::io::http::Workers;
+use guild_bridge::io::tls::{self, Rules};
+use guild_bridge::io::websocket::Lines;
+use guild_bridge::message::{Line, LinkId};
+use guild_bridge::reason::{Reason, Why};
+use smol::LocalExecutor;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What an HTTPS call to `localhost` comes to, and whether it may have been sent.
+fn called(address: SocketAddr, rules: Vec<Arc<Rules>>) -> Result<u16, (Why, bool)> {
+    let (post, answers) = post();
+    let workers = Workers::start(&post, &names(), rules).unwrap();
+    let url = format!("https://localhost:{}/", address.port());
+    let call = Call {
+        worker: Worker::Call,
+        method: Method::Get,
+        url,
+        bearer: None,
+        idempotency_key: None,
+        body: None,
+        sink: Sink::Memory(1024),
+        deadline_ms: 1_000,
+        guild: 0,
+    };
+    workers.call(Ticket(1), Box::new(call)).unwrap();
+    let Happening::Answer(_, answered) = answers.recv_blocking().unwrap() else { panic!("no answer") };
+    match answered.as_answer() {
+        Answer::Got(got) => Ok(got.status),
+        Answer::Failed { why, sent } => Err((why, sent)),
+    }
+}
+
+/// How a WebSocket to `localhost` is lost.
+fn dialled(address: SocketAddr, rules: Vec<Arc<Rules>>) -> Why {
+    let executor = Rc::new(LocalExecutor::new());
+    let (post, heard) = post();
+    let lines = Lines::new(executor.clone(), post, names(), rules, 65_536);
+    lines.dial(Line { link: LinkId(1), attempt: 1 }, format!("wss://localhost:{}/", address.port()), 0);
+    match smol::block_on(executor.run(heard.recv())).unwrap() {
+        Happening::Lost(_, lost) => lost.why,
+        _ => panic!("not lost"),
+    }
+}
+
+fn showing(identity: &Identity) -> SocketAddr {
+    let config = identity.config.clone();
+    serve(move |stream| {
+        let mut stream = Identity::accept(&config, stream);
+        read_request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    })
+}
+
+fn refused_on_both_legs(identity: &Identity, authority: Option<&Path>, reason: Reason) {
+    let (why, sent) = called(showing(identity), rules(authority)).unwrap_err();
+    assert_eq!((why.reason, sent), (reason, false), "{why}");
+    let why = dialled(showing(identity), rules(authority));
+    assert_eq!(why.reason, reason, "{why}");
+    assert!(why.detail.starts_with("TLS with localhost: "), "{why}");
+}
+
+#[test]
+fn a_certificate_that_is_over_is_told() {
+    let identity = Identity::of("localhost", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
+    refused_on_both_legs(&identity, Some(&identity.authority), Reason::TlsExpired);
+}
+
+#[test]
+fn a_certificate_that_is_not_valid_yet_is_told() {
+    let identity = Identity::of("localhost", |params| params.not_before = rcgen::date_time_ymd(2090, 1, 1));
+    refused_on_both_legs(&identity, Some(&identity.authority), Reason::TlsNotYet);
+}
+
+#[test]
+fn a_certificate_for_another_name_is_told() {
+    let identity = Identity::of("elsewhere.example", |_| {});
+    refused_on_both_legs(&identity, Some(&identity.authority), Reason::TlsName);
+}
+
+#[test]
+fn an_authority_that_nobody_named_is_told() {
+    let identity = Identity::of("localhost", |_| {});
+    refused_on_both_legs(&identity, None, Reason::TlsUnknownCa);
+    let other = Identity::of("localhost", |_| {});
+    refused_on_both_legs(&identity, Some(&other.authority), Reason::TlsUnknownCa);
+}
+
+#[test]
+fn what_is_not_tls_is_told() {
+    let address = serve(|mut stream| drop(stream.write_all(b"HTTP/1.1 400 speak plainly\r\n\r\n")));
+    assert_eq!(called(address, rules(None)).unwrap_err().0.reason, Reason::TlsFailed);
+    assert_eq!(dialled(address, rules(None)).reason, Reason::TlsFailed);
+}
+
+#[test]
+fn a_handshake_that_hangs_ends_at_the_deadline() {
+    let address = serve(|mut stream: TcpStream| drop(stream.read_to_end(&mut Vec::new())));
+    let begun = clock::now().at;
+    let (why, sent) = called(address, rules(None)).unwrap_err();
+    assert_eq!((why.reason, sent), (Reason::NetTimeout, false), "{why}");
+    assert!(why.detail.contains("TLS with localhost"), "{why}");
+    assert!(clock::now().at.since_ms(begun) < 2_500);
+}
+
+#[test]
+fn a_body_without_length_that_ends_without_goodbye_is_not_whole() {
+    let identity = Identity::of("localhost", |_| {});
+    let config = identity.config.clone();
+    let address = serve(move |stream| {
+        let mut stream = Identity::accept(&config, stream);
+        read_request(&mut stream);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\nperhaps more was to come");
+        std::thread::sleep(Duration::from_millis(100));
+    });
+    let (why, sent) = called(address, rules(Some(&identity.authority))).unwrap_err();
+    assert_eq!((why.reason, sent), (Reason::NetClosed, true), "{why}");
+}
+
+#[test]
+fn an_extra_authority_that_cannot_be_read_is_said_plainly() {
+    let empty = temporary("empty.pem");
+    std::fs::write(&empty, "-----BEGIN NOTHING-----\n").unwrap();
+    let broken = temporary("broken.pem");
+    std::fs::write(&broken, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+    for path in [Path::new("/nowhere/ca.pem"), &empty, &broken] {
+        let fault = Rules::of(&settings(Some(path))).unwrap_err();
+        assert!(fault.starts_with("guild `acme`: `extra_ca` "), "{fault}");
+        assert!(fault.contains(path.to_str().unwrap()), "{fault}");
+    }
+}
+
+#[test]
+fn guilds_with_the_same_authority_share_one_configuration() {
+    let identity = Identity::of("localhost", |_| {});
+    let mut settings = settings(Some(&identity.authority));
+    settings.guilds.push(settings.guilds[0].clone());
+    let rules = Rules::of(&settings).unwrap();
+    assert!(Arc::ptr_eq(&rules[0].tls(), &rules[1].tls()));
+    assert!(!Arc::ptr_eq(&rules[0].tls(), &tls::system()));
+}
+
+#[test]
+fn a_clock_before_the_build_date_is_not_set() {
+    assert_eq!(ClockState::of(0), ClockState::BeforeBuild);
+    assert_eq!(ClockState::of(BUILD_MS - 1), ClockState::BeforeBuild);
+    assert_eq!(ClockState::of(BUILD_MS), ClockState::Set);
+    assert_eq!(BUILD_MS % 86_400_000, 0);
+}
