@@ -197,6 +197,8 @@ pub const UPGRADE_MS: u64 = 10_000;
 pub const WRITE_MS: u64 = 10_000;
 /// Deadline of a close.
 pub const CLOSE_MS: u64 = 2_000;
+/// At the end, goodbyes that are not said within this are left unsaid.
+pub const FAREWELL_MS: u64 = 300;
 /// Deadline of the mint.
 pub const MINT_MS: u64 = 10_000;
 /// Deadline of any other call.

@@ -8,8 +8,8 @@ use super::{Happening, Post, clock};
 use crate::budget;
 use crate::journal::Kept;
 use crate::moment::Moment;
+use crate::port::Stored;
 use crate::reason::{Reason, Why};
-use crate::relay::port::Stored;
 use crate::settings::StateMode;
 use journal::Journal;
 use keeper::{Keeper, Task};
@@ -53,16 +53,6 @@ pub struct Taken {
     pub text: String,
 }
 
-/// Where state is kept: `--state-dir`, or what CONTRACT names for the mode.
-#[must_use]
-pub fn directory(asked: Option<&Path>, mode: StateMode) -> PathBuf {
-    match (asked, mode) {
-        (Some(asked), _) => asked.to_owned(),
-        (None, StateMode::Memory) => "/run/guild-bridge/state".into(),
-        (None, StateMode::Group | StateMode::Each) => "/var/lib/guild-bridge".into(),
-    }
-}
-
 impl Disk {
     /// Takes the directory, reads its journal, empties its attachments. What cannot be read is set aside and said; what
     /// cannot be written leaves a `Disk` that says so.
@@ -99,15 +89,6 @@ impl Disk {
     #[must_use]
     pub fn attachments(&self) -> PathBuf {
         self.directory.join("attachments")
-    }
-
-    /// Removes a turn's attachments.
-    pub fn discard(&self, turn: &str) {
-        let plain = turn.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if plain && !turn.is_empty() {
-            // it is not there where the message had none
-            let _ = std::fs::remove_dir_all(self.attachments().join(turn));
-        }
     }
 
     /// Writes whole records, or begins the journal anew with them. What is known at once is returned, the rest posted.

@@ -16,7 +16,7 @@ use std::time::Duration;
 use ureq::http::{HeaderMap, Request, Response, Uri, header};
 use ureq::{Agent, Body, RequestExt};
 pub use wire::agent as ureq_agent;
-pub(super) use wire::{why, why_of_io};
+pub(super) use wire::why;
 
 /// How this program names itself.
 pub const USER_AGENT: &str = concat!("guild-bridge/", env!("CARGO_PKG_VERSION"));
@@ -24,8 +24,8 @@ pub const USER_AGENT: &str = concat!("guild-bridge/", env!("CARGO_PKG_VERSION"))
 /// What came of a call, owned.
 #[derive(Debug)]
 pub enum Answered {
-    /// The server answered.
-    Got(Got<'static>, Vec<u8>),
+    /// The server answered; the body stands beside it.
+    Got(Box<Got<'static>>, Vec<u8>),
     /// No whole answer came.
     Failed {
         /// Class and detail.
@@ -44,7 +44,7 @@ impl Answered {
                 body,
                 content_type: got.content_type.clone(),
                 first_id: got.first_id.clone(),
-                ..*got
+                ..**got
             }),
             Self::Failed { why, sent } => Answer::Failed { why: why.clone(), sent: *sent },
         }
@@ -84,20 +84,22 @@ impl Workers {
     ///
     /// # Errors
     /// The answer itself, when the call cannot be queued.
-    pub fn call(&self, ticket: Ticket, call: Box<Call>) -> Result<(), Answered> {
+    pub fn call(&self, ticket: Ticket, call: Box<Call>) -> Result<(), Box<Answered>> {
         let Some(rules) = self.rules.get(usize::from(call.guild)).cloned() else {
             debug_assert!(false, "a call names a guild that is not in the settings");
-            return Err(not_sent(Reason::CfgPath, "the call's guild is not in the configuration any more".into()));
+            let text = "the call's guild is not in the configuration any more";
+            return Err(Box::new(not_sent(Reason::CfgPath, text.into())));
         };
         let worker = match call.worker {
             Worker::Mint => &self.mint,
             Worker::Call => &self.call,
         };
-        worker.try_send(Job { ticket, call, rules }).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                not_sent(Reason::NetTimeout, format!("calls are queued up: {} wait already", budget::CALLS_QUEUED))
-            }
-            TrySendError::Disconnected(_) => not_sent(Reason::NetTimeout, "the worker's thread ended".into()),
+        worker.try_send(Job { ticket, call, rules }).map_err(|error| {
+            let text = match error {
+                TrySendError::Full(_) => format!("calls are queued up: {} wait already", budget::CALLS_QUEUED),
+                TrySendError::Disconnected(_) => "the worker's thread ended".into(),
+            };
+            Box::new(not_sent(Reason::NetTimeout, text))
         })
     }
 }
@@ -161,7 +163,7 @@ fn perform(job: &Job, agents: &mut Agents, dns: &Dns, idle: usize) -> Answered {
     let outcome = request.with_agent(agent).configure().timeout_global(Some(deadline)).run();
     let outcome = outcome.map_err(|error| wire::why(error, &place, call.deadline_ms));
     match outcome.and_then(|response| read(response, call, &place)) {
-        Ok((got, body)) => Answered::Got(got, body),
+        Ok((got, body)) => Answered::Got(Box::new(got), body),
         Err(why) => Answered::Failed { why, sent: marks.sent() },
     }
 }

@@ -3,7 +3,7 @@
 use crate::agent::Said;
 use crate::call::Ticket;
 use crate::message::{AgentId, Line};
-use crate::relay::port::{Client, Command, Lost, Stored};
+use crate::port::{Client, Command, Lost, Stored};
 use crate::text::Clipped;
 use async_tungstenite::tungstenite::Utf8Bytes;
 
@@ -42,6 +42,8 @@ pub enum Happening {
     Control(Client, Command),
     /// Read the configuration again; whoever asked is told.
     Reread(Client),
+    /// Somebody who asked to end does not want to wait.
+    EndNow,
 }
 
 /// Where pumps and threads post happenings; bounded by `budget::HAPPENINGS`, so a full loop holds them back.

@@ -1,1 +1,257 @@
-//! (to be written)
+//! The loop: one thread that takes what happened, hands it to the relay and does what the relay asks for. It decides
+//! nothing. The one law is the relay's: after every happening, `poll` until `None`.
+
+use super::agent::Agents;
+use super::control::Control;
+use super::disk::Disk;
+use super::dns::Dns;
+use super::http::Workers;
+use super::process::{self, Heap};
+use super::tls::Rules;
+use super::websocket::Lines;
+use super::{Happening, Post, clock, signals};
+use crate::budget;
+use crate::moment::{Now, sooner};
+use crate::port::{Client, Command, Input, Output, Told, Wire};
+use crate::reason::{Reason, Why};
+use crate::relay::{self, Relay};
+use crate::settings::Settings;
+use smol::channel::Receiver;
+use smol::{LocalExecutor, future};
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+/// What the daemon is started with.
+pub struct Options {
+    /// The configuration, good.
+    pub settings: Settings,
+    /// The file it came from.
+    pub config_path: PathBuf,
+    /// Where state is kept.
+    pub state_dir: PathBuf,
+    /// Where the control socket listens.
+    pub socket: PathBuf,
+    /// Bytes of heap in use, and the most that were.
+    pub heap: fn() -> (usize, usize),
+    /// Reads the configuration again; a sentence when it cannot be run.
+    pub reload: Box<dyn Fn() -> Result<Settings, String>>,
+}
+
+/// Why the daemon ends at once.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Fatal {
+    /// Another copy has the state directory or the control socket.
+    Taken(String),
+    /// Something that the configuration or the command line names cannot be used.
+    Config(String),
+    /// A fault of this program or of the machine.
+    Internal(String),
+}
+
+/// Runs until a signal, or until it cannot begin.
+///
+/// # Errors
+/// Why it cannot begin.
+pub fn run(options: Options) -> Result<(), Fatal> {
+    let executor = Rc::new(LocalExecutor::new());
+    let (post, happenings) = smol::channel::bounded(budget::HAPPENINGS);
+    let signals = signals::listen().map_err(|error| Fatal::Internal(format!("signals: {error}")))?;
+    executor.spawn(signals::pump(signals, post.clone())).detach();
+    // the reactor has a thread of its own; without `smol::block_on` the two do not fight for it
+    future::block_on(executor.run(async {
+        let mut shell = Shell::start(options, &executor, post)?;
+        shell.serve(&happenings).await;
+        shell.end().await;
+        Ok(())
+    }))
+}
+
+/// Everything that has to do with the world.
+struct Shell {
+    relay: Relay,
+    lines: Lines,
+    workers: Workers,
+    agents: Agents,
+    control: Control,
+    disk: Disk,
+    /// What was known at once: it does not go through the queue, which may be full.
+    known: VecDeque<Happening>,
+    heap: fn() -> (usize, usize),
+    heap_limit: usize,
+    reload: Box<dyn Fn() -> Result<Settings, String>>,
+    ended: bool,
+}
+
+impl Shell {
+    fn start(options: Options, executor: &Rc<LocalExecutor<'static>>, post: Post) -> Result<Self, Fatal> {
+        let Options { settings, config_path, state_dir, socket, heap, reload } = options;
+        let rules = Rules::of(&settings).map_err(Fatal::Config)?;
+        let (disk, kept) = Disk::open(state_dir, settings.state, &post).map_err(|taken| Fatal::Taken(taken.text))?;
+        let control = Control::bind(&socket, executor, post.clone()).map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => Fatal::Taken(format!("control socket {error}")),
+            _ => Fatal::Config(format!("control socket {error}")),
+        })?;
+        let dns = Dns::system();
+        let workers = Workers::start(&post, &dns, rules.clone())
+            .map_err(|error| Fatal::Internal(format!("the HTTP workers do not start: {error}")))?;
+        let agents = Agents::new(executor.clone(), post.clone(), dns.clone(), disk.attachments());
+        let lines = Lines::new(executor.clone(), post, dns, rules, settings.message_bytes);
+        let heap_limit = settings.heap_bytes.unwrap_or(0);
+        let seed = RandomState::new().build_hasher().finish();
+        let options = relay::Options { attachments: disk.attachments(), seed, build_ms: clock::BUILD_MS };
+        log::info!("guild-bridge {} runs {}", env!("CARGO_PKG_VERSION"), config_path.display());
+        let relay = Relay::new(settings, kept, options, clock::now());
+        let known = VecDeque::new();
+        Ok(Self { relay, lines, workers, agents, control, disk, known, heap, heap_limit, reload, ended: false })
+    }
+
+    async fn serve(&mut self, happenings: &Receiver<Happening>) {
+        self.perform();
+        while !self.ended {
+            let happening = self.next(happenings).await;
+            let now = clock::now();
+            if let Some(happening) = happening {
+                self.take(happening, now);
+            }
+            // a stream of happenings does not hold time back
+            if self.relay.deadline().is_some_and(|due| due <= now.at) {
+                self.relay.tick(now);
+            }
+            if let Some(stored) = self.disk.tick(now.at) {
+                self.known.push_back(Happening::Disk(stored));
+            }
+            self.perform();
+        }
+    }
+
+    /// What happened next; `None` when a deadline came first.
+    async fn next(&mut self, happenings: &Receiver<Happening>) -> Option<Happening> {
+        if let Some(known) = self.known.pop_front() {
+            return Some(known);
+        }
+        if let Ok(queued) = happenings.try_recv() {
+            return Some(queued);
+        }
+        let happening = async { happenings.recv().await.ok() };
+        match sooner(self.relay.deadline(), self.disk.deadline()) {
+            None => happening.await,
+            Some(due) => {
+                let late = async {
+                    clock::sleep_until(due).await;
+                    None
+                };
+                future::or(happening, late).await
+            }
+        }
+    }
+
+    fn take(&mut self, happening: Happening, now: Now) {
+        let input = match &happening {
+            Happening::Opened(line) => Input::Wire(*line, Wire::Opened),
+            Happening::Text(line, text) => Input::Wire(*line, Wire::Text(text)),
+            Happening::Binary(line, bytes) => Input::Wire(*line, Wire::Binary(*bytes)),
+            Happening::FrameSent(line) => Input::Wire(*line, Wire::Sent),
+            Happening::Answer(ticket, answered) => Input::Answer(*ticket, answered.as_answer()),
+            Happening::EndNow => {
+                self.ended = true;
+                return;
+            }
+            Happening::Reread(client) => return self.reread(*client, now),
+            Happening::Disk(stored) => {
+                self.disk.note(stored);
+                return self.take_owned(happening, now);
+            }
+            Happening::Lost(..) | Happening::Agent(..) | Happening::Control(..) => {
+                return self.take_owned(happening, now);
+            }
+        };
+        self.relay.handle(input, now);
+    }
+
+    /// What the relay takes over whole.
+    fn take_owned(&mut self, happening: Happening, now: Now) {
+        let input = match happening {
+            Happening::Lost(line, lost) => Input::Wire(line, Wire::Lost(lost)),
+            Happening::Agent(agent, said) => Input::Agent(agent, said),
+            Happening::Control(client, command) => Input::Control(client, command),
+            Happening::Disk(stored) => Input::Disk(stored),
+            Happening::Opened(..)
+            | Happening::Text(..)
+            | Happening::Binary(..)
+            | Happening::FrameSent(..)
+            | Happening::Answer(..)
+            | Happening::Reread(..)
+            | Happening::EndNow => return,
+        };
+        self.relay.handle(input, now);
+    }
+
+    /// Everything that was asked for names guilds of the old settings until here, and of the new ones after.
+    fn reread(&mut self, client: Client, now: Now) {
+        let read = (self.reload)().and_then(|settings| Ok((Rules::of(&settings)?, settings)));
+        match read {
+            Ok((rules, settings)) => {
+                self.lines.reload(rules.clone(), settings.message_bytes);
+                self.workers.reload(rules);
+                self.heap_limit = settings.heap_bytes.unwrap_or(0);
+                self.relay.handle(Input::Control(client, Command::Reload(Box::new(settings))), now);
+            }
+            Err(text) => {
+                log::error!("reload: {text}");
+                self.control.tell(client, Told::Refused(Why::new(Reason::ControlRequest, text)));
+            }
+        }
+    }
+
+    fn perform(&mut self) {
+        while let Some(output) = self.relay.poll() {
+            match output {
+                Output::Dial { line, url, guild } => self.lines.dial(line, url, guild),
+                Output::Send(line, text) => self.lines.send(line, text),
+                Output::HangUp(line, last) => self.lines.hang_up(line, last),
+                Output::Call(ticket, call) => {
+                    if let Err(answered) = self.workers.call(ticket, call) {
+                        self.known.push_back(Happening::Answer(ticket, *answered));
+                    }
+                }
+                Output::Ask(agent, turn) => self.agents.ask(agent, turn),
+                Output::Cancel(agent, turn, why) => self.agents.cancel(agent, &turn, why),
+                Output::Sent(agent, send, sent) => self.agents.sent(agent, &send, &sent),
+                Output::Hire(agent, how) => self.agents.hire(agent, *how),
+                Output::Dismiss(agent) => self.agents.dismiss(agent),
+                Output::Store { seq, bytes, anew } => {
+                    if let Some(stored) = self.disk.store(seq, bytes, anew) {
+                        self.known.push_back(Happening::Disk(stored));
+                    }
+                }
+                Output::Discard(turn) => self.discard(&turn),
+                Output::Tell(client, told) => self.tell(client, told),
+                Output::End => self.ended = true,
+            }
+        }
+    }
+
+    fn discard(&self, turn: &str) {
+        if let Err(error) = self.agents.discard(turn) {
+            log::warn!("the attachments of {turn} cannot be removed: {error}");
+        }
+    }
+
+    fn tell(&self, client: Client, mut told: Told) {
+        if let Told::Status(status) = &mut told {
+            let (used, peak) = (self.heap)();
+            status.process = process::status(Heap { used, peak, limit: self.heap_limit }, self.disk.mode());
+        }
+        self.control.tell(client, told);
+    }
+
+    /// The last records, the last goodbyes; agents and the control socket go with their owners.
+    async fn end(self) {
+        self.lines.close(budget::FAREWELL_MS).await;
+        self.disk.close();
+        log::info!("guild-bridge ends");
+    }
+}

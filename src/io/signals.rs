@@ -1,15 +1,10 @@
 //! Signals as happenings: TERM and INT ask to end, and end at once when they come again; HUP reads the configuration again.
 
+use super::control::NOBODY;
 use super::{Happening, Post};
-use crate::relay::port::{Client, Command};
+use crate::port::Command;
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt;
-
-/// Who a signal counts as among the clients of the control socket: nobody is told anything.
-pub const NOBODY: Client = Client(u32::MAX);
-
-/// Exit code of a second TERM or INT: 128 and SIGTERM, as a shell would say it.
-const IMPATIENT: i32 = 143;
 
 /// The signals, caught from here on.
 ///
@@ -27,7 +22,7 @@ pub async fn pump(mut signals: Signals, post: Post) {
             Ok(Signal::Hup) => Happening::Reread(NOBODY),
             Ok(_) if ending => {
                 log::warn!("told to end again: ending now, open turns are given up");
-                std::process::exit(IMPATIENT);
+                Happening::EndNow
             }
             Ok(_) => {
                 ending = true;

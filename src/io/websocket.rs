@@ -10,8 +10,8 @@ use super::tls::Rules;
 use super::{Happening, Post, clock};
 use crate::budget;
 use crate::message::Line;
+use crate::port::Lost;
 use crate::reason::{Reason, Why};
-use crate::relay::port::Lost;
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -32,12 +32,15 @@ pub struct Lines {
     rules: Vec<Arc<Rules>>,
     message_bytes: usize,
     desk: Rc<Desk>,
+    all_gone: Receiver<()>,
 }
 
 /// What a line's task shares with `Lines`.
 struct Desk {
     post: Post,
     open: RefCell<HashMap<Line, Open>>,
+    /// Held by every task: when all are gone, all goodbyes are said.
+    tasks: RefCell<Option<Sender<()>>>,
 }
 
 struct Open {
@@ -64,8 +67,9 @@ impl Lines {
         rules: Vec<Arc<Rules>>,
         message_bytes: usize,
     ) -> Self {
-        let desk = Rc::new(Desk { post, open: RefCell::default() });
-        Self { executor, dns, rules, message_bytes, desk }
+        let (tasks, all_gone) = bounded(1);
+        let desk = Rc::new(Desk { post, open: RefCell::default(), tasks: RefCell::new(Some(tasks)) });
+        Self { executor, dns, rules, message_bytes, desk, all_gone }
     }
 
     /// From here on dials name guilds of other settings; lines that are open keep what they began with.
@@ -87,7 +91,11 @@ impl Lines {
         let upgraded = Rc::new(Cell::new(false));
         let dial = open::Dial { url, rules, dns: self.dns.clone(), message_bytes: self.message_bytes };
         let pump = Pump { line, desk: self.desk.clone(), inbox, upgraded: upgraded.clone() };
-        let task = self.executor.spawn(pump.run(dial));
+        let alive = self.desk.tasks.borrow().clone();
+        let task = self.executor.spawn(async move {
+            pump.run(dial).await;
+            drop(alive);
+        });
         self.desk.open.borrow_mut().insert(line, Open { orders, upgraded, task });
     }
 
@@ -111,6 +119,16 @@ impl Lines {
     #[must_use]
     pub fn count(&self) -> usize {
         self.desk.open.borrow().len()
+    }
+
+    /// Hangs up everywhere and waits until the goodbyes are said, at most so long. Nothing is dialled after it.
+    pub async fn close(&self, ms: u64) {
+        let lines: Vec<Line> = self.desk.open.borrow().keys().copied().collect();
+        for line in lines {
+            self.hang_up(line, None);
+        }
+        self.desk.tasks.take();
+        clock::within(ms, self.all_gone.recv()).await;
     }
 }
 

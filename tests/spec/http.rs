@@ -43,7 +43,7 @@ fn made_with(call: Box<Call>, extra_ca: Option<&Path>) -> Answered {
     let (post, answers) = post();
     let workers = Workers::start(&post, &names(), rules(extra_ca)).unwrap();
     if let Err(answered) = workers.call(Ticket(1), call) {
-        return answered;
+        return *answered;
     }
     match answers.recv_blocking().unwrap() {
         Happening::Answer(Ticket(1), answered) => answered,

@@ -187,7 +187,7 @@ impl Crew {
             }
         }
         if let Err(error) = read {
-            return (unanswered(id, wire::why_of_io(&error, &shown(&self.how.url), turn.deadline_ms)), 0);
+            return (unanswered(id, wire::why(error.into(), &shown(&self.how.url), turn.deadline_ms)), 0);
         }
         if bytes.len() > budget::REPLY_BYTES + 1 {
             return (failed(id, format!("it answered with more than {} KiB", budget::REPLY_BYTES / 1024)), 0);

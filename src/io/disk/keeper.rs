@@ -3,8 +3,8 @@
 use super::journal::Journal;
 use crate::budget;
 use crate::moment::Moment;
+use crate::port::Stored;
 use crate::reason::{Reason, Why};
-use crate::relay::port::Stored;
 use crate::settings::StateMode;
 use std::io::Error;
 

@@ -80,8 +80,7 @@ pub(in crate::io) fn why(error: Error, place: &str, deadline_ms: u64) -> Why {
     }
 }
 
-/// The same for an error while the body was read.
-pub(in crate::io) fn why_of_io(error: &IoError, place: &str, deadline_ms: u64) -> Why {
+fn why_of_io(error: &IoError, place: &str, deadline_ms: u64) -> Why {
     if let Some(why) = tls::reason_of_io(error) {
         return Why::new(why.reason, format!("{place}: {}", why.detail));
     }
