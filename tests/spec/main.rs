@@ -19,12 +19,6 @@ mod fabric;
 mod floors;
 mod folder;
 mod frames;
-mod loopback;
-
-mod config;
-mod control;
-mod fabric;
-mod folder;
 mod http;
 mod inbox;
 mod journal;
