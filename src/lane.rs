@@ -299,7 +299,11 @@ impl Lane {
     /// A channel that is busier than history may be asked about: the oldest of what the socket brought in one unbroken
     /// stream counts as settled.
     fn trust(&mut self) {
-        while self.following && self.old == 0 && self.entries.len() > budget::CHANNEL_ENTRIES && self.settled < self.entries.len() {
+        while self.following
+            && self.old == 0
+            && self.entries.len() > budget::CHANNEL_ENTRIES
+            && self.settled < self.entries.len()
+        {
             let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { return };
             self.settle(&id);
             self.advance();

@@ -28,7 +28,6 @@ mod outbox;
 mod reason;
 mod relay;
 mod ring;
-mod scratch;
 mod seeds;
 mod session;
 mod text;
