@@ -1,1 +1,14 @@
-fn main() {}
+//! The program: counts its heap and hands its arguments to [`guild_bridge::cli`].
+#![forbid(unsafe_code)]
+
+use cap::Cap;
+use std::alloc::System;
+use std::process::ExitCode;
+
+/// Counts; the limit is none, since a failed allocation would end the daemon.
+#[global_allocator]
+static HEAP: Cap<System> = Cap::new(System, usize::MAX);
+
+fn main() -> ExitCode {
+    guild_bridge::cli::main(std::env::args_os().skip(1), || (HEAP.allocated(), HEAP.max_allocated()))
+}

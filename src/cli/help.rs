@@ -1,0 +1,44 @@
+//! `--help` and `--version`.
+
+/// What `--version` prints: version, target, features, commit.
+#[must_use]
+pub fn version() -> String {
+    format!(
+        "guild-bridge {} ({}, features: {}, commit {})",
+        env!("CARGO_PKG_VERSION"),
+        env!("BUILT_TARGET"),
+        env!("BUILT_FEATURES"),
+        env!("BUILT_COMMIT")
+    )
+}
+
+/// What `--help` prints.
+pub const TEXT: &str = "\
+guild-bridge keeps an agent's seat in a guild: a fresh token before every handshake, proof that it is heard,
+nothing lost that the guild still has.
+
+usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
+
+  run                        the daemon, in the foreground
+  check                      every fault of the configuration with file, line and field; no network
+  status                     what the running daemon says of its links and agents, the worst first
+    --json                   the same as JSON, one line
+    --wait SECONDS           until every link with a key is live (or --check says yes), at most so long
+    --check local            yes when the daemon answers: its loop turns; links do not count
+    --check guild            yes when every link with a key is live, or unproven without a fault
+  send AGENT CHANNEL TEXT    posts as the agent; CHANNEL: an id, a unique name, or guild.channel; TEXT - reads
+                             standard input; a TEXT that begins with - goes after --
+  tail [AGENT]               follows what passes, one line a message, until interrupted
+  restart AGENT              reconnects one agent's links, leaving the others alone
+  reload                     reads the configuration again, as SIGHUP does
+
+  --config FILE              default /etc/guild-bridge/config.json
+  --state-dir DIR            default /run/guild-bridge/state, or /var/lib/guild-bridge where \"state\" is not memory
+  --socket FILE              the control socket, default /run/guild-bridge/control.sock
+  --version                  version, target, features, commit
+  --help                     this
+
+RUST_LOG sets the level of the log (error, warn, info, debug, trace; info by default) for this program alone.
+
+exit codes: 0 done, 1 the answer is no, 64 usage, 69 the daemon does not answer, 70 internal, 75 temporary (send: still
+queued after 10 s; run: another copy uses the state directory), 78 configuration";

@@ -1,0 +1,81 @@
+//! The daemon's log: plain lines on standard error, of this program's own modules alone. What a library logs can hold
+//! tokens, so it is dropped whatever RUST_LOG says.
+
+use crate::io::clock;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+use std::io::Write;
+use std::os::fd::AsFd;
+use std::time::{Duration, UNIX_EPOCH};
+
+/// The crate of the library and of the binary.
+const OURS: &str = "guild_bridge";
+
+/// Starts logging. `filter`: `$RUST_LOG`; `journal`: `$JOURNAL_STREAM`.
+pub fn start(filter: Option<&str>, journal: Option<&str>) {
+    let journal = journal.is_some_and(is_stderr);
+    let mut builder = env_logger::Builder::new();
+    builder.filter_level(LevelFilter::Info).format(move |out, record| {
+        let said = one_line(&record.args().to_string());
+        if journal {
+            writeln!(out, "<{}>{said}", priority(record.level()))
+        } else {
+            let at = UNIX_EPOCH + Duration::from_millis(clock::now().wall_ms);
+            writeln!(out, "{} {} {said}", humantime::format_rfc3339_millis(at), record.level())
+        }
+    });
+    if let Some(filter) = filter {
+        builder.parse_filters(filter);
+    }
+    let logger = builder.build();
+    log::set_max_level(logger.filter());
+    // a second start keeps the first logger, which is as good
+    let _ = log::set_boxed_logger(Box::new(Own(logger)));
+}
+
+/// Lets this program's records through and no other's.
+struct Own(env_logger::Logger);
+
+impl Log for Own {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        is_ours(metadata.target()) && self.0.enabled(metadata)
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if is_ours(record.target()) {
+            self.0.log(record);
+        }
+    }
+
+    fn flush(&self) {
+        self.0.flush();
+    }
+}
+
+fn is_ours(target: &str) -> bool {
+    target.strip_prefix(OURS).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
+}
+
+/// Whether `$JOURNAL_STREAM` (device:inode) is what standard error goes to: a child of a service may have redirected it.
+fn is_stderr(journal: &str) -> bool {
+    let stream = rustix::fs::fstat(std::io::stderr().as_fd());
+    stream.is_ok_and(|stream| journal == format!("{}:{}", stream.st_dev, stream.st_ino))
+}
+
+/// The priorities of sd-daemon(3).
+fn priority(level: Level) -> u8 {
+    match level {
+        Level::Error => 3,
+        Level::Warn => 4,
+        Level::Info => 6,
+        Level::Debug | Level::Trace => 7,
+    }
+}
+
+/// One record is one line, and steers no terminal.
+fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
+    }
+    line
+}

@@ -1,0 +1,73 @@
+//! `run`: the daemon, in the foreground.
+
+use super::check::{complain_of, credentials};
+use super::{Exit, Typed, complain, log as logging};
+use crate::config::{Loaded, load};
+use crate::io::shell::{self, Fatal, Options};
+use crate::settings::{Settings, StateMode};
+use std::path::{Path, PathBuf};
+
+/// Runs until a signal, a bad configuration at the start, or a fault of its own.
+pub fn run(typed: &Typed, heap: fn() -> (usize, usize)) -> Exit {
+    let config_path = typed.config();
+    let credentials = credentials();
+    let loaded = match load(&config_path, credentials.as_deref()) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            complain_of(&faults);
+            complain("the configuration cannot be run");
+            return Exit::Config;
+        }
+    };
+    logging::start(std::env::var("RUST_LOG").ok().as_deref(), std::env::var("JOURNAL_STREAM").ok().as_deref());
+    if rustix::process::geteuid().is_root() {
+        log::warn!("running as root: agents would run as root, too; give the daemon a user of its own");
+    }
+    let settings = remark(loaded);
+    let state_dir = typed.state_dir.clone().unwrap_or_else(|| state_dir(settings.state));
+    let reread = config_path.clone();
+    let reload = move || load(&reread, credentials.as_deref()).map(remark).map_err(|faults| refusal(&reread, &faults));
+    let options = Options { settings, config_path, state_dir, socket: typed.socket(), heap, reload: Box::new(reload) };
+    match shell::run(options) {
+        Ok(()) => Exit::Done,
+        Err(Fatal::Taken(who)) => {
+            complain(who);
+            Exit::Temporary
+        }
+        Err(Fatal::Internal(what)) => {
+            complain(what);
+            Exit::Internal
+        }
+    }
+}
+
+fn state_dir(state: StateMode) -> PathBuf {
+    PathBuf::from(match state {
+        StateMode::Memory => "/run/guild-bridge/state",
+        StateMode::Group | StateMode::Each => "/var/lib/guild-bridge",
+    })
+}
+
+/// Logs what is worth a look; an agent without a key is unbound, no more.
+fn remark(loaded: Loaded) -> Settings {
+    for remark in loaded.warnings.iter().chain(&loaded.keys) {
+        log::warn!("{remark}");
+    }
+    loaded.settings
+}
+
+/// Why a configuration that was read again changes nothing: the log has every fault, whoever asked the first.
+fn refusal(path: &Path, faults: &[crate::config::Remark]) -> String {
+    for fault in faults {
+        log::error!("{fault}");
+    }
+    let first = faults.first().map(ToString::to_string).unwrap_or_default();
+    match faults.len() {
+        0 | 1 => format!("nothing was changed: {first}"),
+        n => format!(
+            "nothing was changed: {first} (and {} more; see guild-bridge check --config {})",
+            n - 1,
+            path.display()
+        ),
+    }
+}

@@ -1,0 +1,326 @@
+//! `status`: what the running daemon says of itself, for people and for scripts.
+
+use super::client::{ANSWER_MS, Answer, Daemon, Silence};
+use super::{Exit, complain, plain, put};
+use crate::io::clock;
+use crate::io::control::Request;
+use crate::reason::Reason;
+use serde::Deserialize;
+use std::path::Path;
+use std::time::Duration;
+
+/// Between looks of `--wait`.
+const LOOK_MS: u64 = 250;
+
+/// What is asked of `status`.
+#[derive(Default)]
+pub struct Wish {
+    /// JSON instead of a screen.
+    pub json: bool,
+    /// Wait so long for a yes.
+    pub wait_s: Option<u64>,
+    /// What yes means.
+    pub check: Option<Check>,
+}
+
+/// What `--check` asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Check {
+    /// The daemon answers: its loop turns.
+    Local,
+    /// Every link with a key is live, or unproven without a fault.
+    Guild,
+}
+
+/// The part of the daemon's answer that a screen shows. Absent fields are as good as empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct View {
+    version: String,
+    uptime_s: u64,
+    links: Vec<LinkView>,
+    agents: Vec<AgentView>,
+    process: ProcessView,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LinkView {
+    agent: String,
+    guild: String,
+    state: String,
+    since: String,
+    reason: Option<String>,
+    detail: String,
+    next_try_s: Option<u64>,
+    channels_total: usize,
+    channels_proven: usize,
+    last_event_at: Option<String>,
+    last_proof_at: Option<String>,
+    delivered: u64,
+    replies_posted: u64,
+    outbox_depth: usize,
+    gaps: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct AgentView {
+    agent: String,
+    transport: String,
+    state: String,
+    reason: Option<String>,
+    detail: String,
+    turns_open: usize,
+    waiting: usize,
+    turns_done: u64,
+    turns_failed: u64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ProcessView {
+    pid: u32,
+    heap_bytes: u64,
+    heap_peak_bytes: u64,
+    rss_bytes: u64,
+    state_mode: String,
+    state_detail: String,
+}
+
+/// Asks once, or until yes; prints what came last.
+pub fn status(socket: &Path, wish: &Wish) -> Exit {
+    let deadline = wish.wait_s.map(|seconds| clock::now().at.after_ms(seconds * 1000));
+    loop {
+        let answer = ask(socket);
+        let good = match &answer {
+            Ok((_, view)) => deadline.is_none() && wish.check.is_none() || view.wanting(wish.check).is_empty(),
+            Err(_) => false,
+        };
+        let rest = deadline.map_or(0, |deadline| deadline.since_ms(clock::now().at));
+        if !good && rest > 0 {
+            std::thread::sleep(Duration::from_millis(rest.min(LOOK_MS)));
+            continue;
+        }
+        return match answer {
+            Ok((json, view)) => tell(&json, &view, wish, good),
+            Err(silence) => silence.exit(),
+        };
+    }
+}
+
+fn ask(socket: &Path) -> Result<(String, View), Silence> {
+    let deadline = clock::now().at.after_ms(ANSWER_MS);
+    let request = Request { cmd: "status".to_owned(), ..Request::default() };
+    let json = match Daemon::ask(socket, &request)?.next(Some(deadline))? {
+        Answer::Status(json) => json,
+        Answer::Refused(why) => return Err(Silence::Gone(why)),
+        Answer::Tail(_) | Answer::Done(_) | Answer::Queued(_) => {
+            return Err(Silence::Gone("the daemon does not say its status".to_owned()));
+        }
+    };
+    let view = View::read(&json).map_err(Silence::Gone)?;
+    Ok((json, view))
+}
+
+fn tell(json: &str, view: &View, wish: &Wish, good: bool) -> Exit {
+    let screen = if wish.json { json.to_owned() } else { view.screen(clock::now().wall_ms) };
+    if let Err(exit) = put(screen.trim_end()) {
+        return exit;
+    }
+    if good {
+        return Exit::Done;
+    }
+    view.wanting(wish.check).iter().for_each(complain);
+    Exit::No
+}
+
+impl View {
+    /// Reads the daemon's JSON.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn read(json: &str) -> Result<Self, String> {
+        serde_json::from_str(json).map_err(|error| format!("the daemon's status cannot be read: {error}"))
+    }
+
+    /// What stands against a yes, a line each. Without `check`: every link with a key must be live. A link without a
+    /// key never counts: nothing was ever promised for it.
+    #[must_use]
+    pub fn wanting(&self, check: Option<Check>) -> Vec<String> {
+        let good = |link: &LinkView| match check {
+            Some(Check::Local) => true,
+            Some(Check::Guild) => link.state == "live" || link.state == "unproven" && link.reason.is_none(),
+            None => link.state == "live",
+        };
+        let bad = self.links.iter().filter(|link| link.state != "unbound" && !good(link));
+        bad.map(|link| format!("{}: {}", link.name(), link.why().unwrap_or_else(|| plain(&link.state)))).collect()
+    }
+
+    /// One screen for people, the worst first; `wall_ms` is now, in milliseconds since 1970.
+    #[must_use]
+    pub fn screen(&self, wall_ms: u64) -> String {
+        let process = &self.process;
+        let live = self.links.iter().filter(|link| link.state == "live").count();
+        let mut out = format!(
+            "guild-bridge {}, process {}, up {}; {live} of {} links live\n",
+            plain(&self.version),
+            process.pid,
+            span(self.uptime_s),
+            self.links.len()
+        );
+        out += &format!(
+            "heap {} (at most {}), resident {}, state {}",
+            bytes(process.heap_bytes),
+            bytes(process.heap_peak_bytes),
+            bytes(process.rss_bytes),
+            plain(&process.state_mode)
+        );
+        if !process.state_detail.is_empty() {
+            out += &format!(": {}", plain(&process.state_detail));
+        }
+        out += "\n\n";
+        let mut links: Vec<_> = self.links.iter().collect();
+        links.sort_by_key(|link| link.rank());
+        links.iter().for_each(|link| out += &link.lines(wall_ms));
+        out.push('\n');
+        self.agents.iter().for_each(|agent| out += &agent.line());
+        out
+    }
+}
+
+impl LinkView {
+    fn name(&self) -> String {
+        format!("{} in {}", plain(&self.agent), plain(&self.guild))
+    }
+
+    /// The worst first; a state of a newer daemon before all.
+    fn rank(&self) -> usize {
+        const ORDER: &[&str] = &[
+            "deaf",
+            "refused",
+            "unbound",
+            "backoff",
+            "waiting_clock",
+            "minting",
+            "connecting",
+            "joining",
+            "unproven",
+            "live",
+        ];
+        ORDER.iter().position(|state| *state == self.state).map_or(0, |place| place + 1)
+    }
+
+    fn lines(&self, wall_ms: u64) -> String {
+        let age = |at: &str| age(at, wall_ms);
+        let mut out = format!("{}: {}", self.name(), plain(&self.state));
+        if let Some(since) = age(&self.since) {
+            out += &format!(" for {since}");
+        }
+        out += &format!(", {} of {} channels proven", self.channels_proven, self.channels_total);
+        if let Some(event) = self.last_event_at.as_deref().and_then(age) {
+            out += &format!(", last message {event} ago");
+        }
+        match self.last_proof_at.as_deref().and_then(age) {
+            Some(proof) => out += &format!(", last proof {proof} ago"),
+            None => out += ", no proof yet",
+        }
+        if let Some(seconds) = self.next_try_s {
+            out += &format!(", next try in {}", span(seconds));
+        }
+        out.push('\n');
+        if let Some(why) = self.why() {
+            out += &format!("    {why}\n");
+        }
+        let counts = [
+            (self.delivered, "delivered"),
+            (self.replies_posted, "posted"),
+            (self.outbox_depth as u64, "waiting to be posted"),
+            (self.gaps, "lost to gaps"),
+        ];
+        let counts: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if !counts.is_empty() {
+            out += &format!("    {}\n", counts.join(", "));
+        }
+        out
+    }
+
+    /// Why it is not live, in words; `None` when it is.
+    fn why(&self) -> Option<String> {
+        let state = match self.state.as_str() {
+            "live" => return None,
+            "minting" => "a fresh token is asked for",
+            "connecting" => "the connection is being opened",
+            "joining" => "its channels are being joined",
+            "unproven" => "connected, but nothing was said yet that could prove that it hears",
+            "deaf" => "connected, but what history shows did not arrive",
+            "backoff" => "it rests before the next attempt",
+            "waiting_clock" => "the board's clock is not set, so no certificate can be judged",
+            "unbound" => "it has no key",
+            "refused" => "the guild refuses its id or key",
+            _ => "this version does not know the state",
+        };
+        let mut why = state.to_owned();
+        if let Some(reason) = &self.reason {
+            why += &format!("; {}", in_words(reason));
+        }
+        if !self.detail.is_empty() {
+            why += &format!("; {}", plain(&self.detail));
+        }
+        Some(why)
+    }
+}
+
+impl AgentView {
+    fn line(&self) -> String {
+        let mut out = format!(
+            "{} ({}): {}, {} open, {} waiting, {} done",
+            plain(&self.agent),
+            plain(&self.transport),
+            plain(&self.state),
+            self.turns_open,
+            self.waiting,
+            self.turns_done
+        );
+        if self.turns_failed > 0 {
+            out += &format!(", {} failed attempts", self.turns_failed);
+        }
+        if let Some(reason) = &self.reason {
+            out += &format!("\n    {}", in_words(reason));
+            if !self.detail.is_empty() {
+                out += &format!("; {}", plain(&self.detail));
+            }
+        }
+        out.push('\n');
+        out
+    }
+}
+
+/// A reason's code with its sentence; the code alone where a newer daemon knows more.
+fn in_words(code: &str) -> String {
+    match Reason::ALL.iter().find(|reason| reason.code() == code) {
+        Some(reason) => format!("{}: {}", reason.code(), reason.sentence()),
+        None => plain(code),
+    }
+}
+
+/// How long ago an RFC 3339 instant was, when it can be read.
+fn age(at: &str, wall_ms: u64) -> Option<String> {
+    let at = humantime::parse_rfc3339_weak(at).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let now = Duration::from_millis(wall_ms);
+    Some(span(now.saturating_sub(at).as_secs()))
+}
+
+/// Seconds as people say them: the two largest units.
+fn span(seconds: u64) -> String {
+    let text = humantime::format_duration(Duration::from_secs(seconds)).to_string();
+    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+fn bytes(n: u64) -> String {
+    match n {
+        0..=9_999 => format!("{n} B"),
+        10_000..=999_999 => format!("{} kB", n / 1000),
+        _ => format!("{}.{} MB", n / 1_000_000, n % 1_000_000 / 100_000),
+    }
+}
