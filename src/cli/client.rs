@@ -34,7 +34,7 @@ pub enum Answer {
     Done(String),
     /// It waits.
     Queued(String),
-    /// It was refused: a line with the reason.
+    /// It was refused: why, a line or a few.
     Refused(String),
 }
 
@@ -141,9 +141,10 @@ impl Daemon {
 impl Refused {
     fn words(&self) -> String {
         let sentence = Reason::ALL.iter().find(|reason| reason.code() == self.reason).map(|reason| reason.sentence());
+        let detail = self.detail.lines().map(plain).collect::<Vec<_>>().join("\n");
         match sentence {
-            Some(sentence) => format!("{} ({}: {sentence})", plain(&self.detail), plain(&self.reason)),
-            None => format!("{} ({})", plain(&self.detail), plain(&self.reason)),
+            Some(sentence) => format!("{detail} ({}: {sentence})", plain(&self.reason)),
+            None => format!("{detail} ({})", plain(&self.reason)),
         }
     }
 }

@@ -177,7 +177,7 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
 
 fn unknown(what: &str, name: &str, known: &[&'static str]) -> Usage {
     match nearest(name, known.iter().copied()) {
-        Some(near) => Usage(format!("unknown {what} {name}, did you mean {near}?")),
+        Some(near) => Usage(format!("unknown {what} {name} (did you mean {near}?)")),
         None => Usage(format!("unknown {what} {name}")),
     }
 }

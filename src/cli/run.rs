@@ -2,7 +2,7 @@
 
 use super::check::{complain_of, credentials};
 use super::{Exit, Typed, complain, log as logging};
-use crate::config::{Loaded, load};
+use crate::config::{Loaded, Remark, load};
 use crate::io::shell::{self, Fatal, Options};
 use crate::settings::{Settings, StateMode};
 use std::path::{Path, PathBuf};
@@ -56,18 +56,18 @@ fn remark(loaded: Loaded) -> Settings {
     loaded.settings
 }
 
-/// Why a configuration that was read again changes nothing: the log has every fault, whoever asked the first.
-fn refusal(path: &Path, faults: &[crate::config::Remark]) -> String {
+/// Faults that are told to whoever asked for a reload; the log has them all.
+const TOLD: usize = 8;
+
+/// Why a configuration that was read again changes nothing, a line for each fault.
+fn refusal(path: &Path, faults: &[Remark]) -> String {
     for fault in faults {
         log::error!("{fault}");
     }
-    let first = faults.first().map(ToString::to_string).unwrap_or_default();
-    match faults.len() {
-        0 | 1 => format!("nothing was changed: {first}"),
-        n => format!(
-            "nothing was changed: {first} (and {} more; see guild-bridge check --config {})",
-            n - 1,
-            path.display()
-        ),
+    let mut lines = vec!["nothing was changed:".to_owned()];
+    lines.extend(faults.iter().take(TOLD).map(ToString::to_string));
+    if faults.len() > TOLD {
+        lines.push(format!("and {} more; see guild-bridge check --config {}", faults.len() - TOLD, path.display()));
     }
+    lines.join("\n")
 }

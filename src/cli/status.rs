@@ -128,6 +128,10 @@ fn tell(json: &str, view: &View, wish: &Wish, good: bool) -> Exit {
     if let Err(exit) = put(screen.trim_end()) {
         return exit;
     }
+    let asked = wish.wait_s.is_some() || wish.check == Some(Check::Guild);
+    if asked && good && view.links.iter().all(|link| link.state == "unbound") {
+        complain("no link has a key, so there is none to wait for");
+    }
     if good {
         return Exit::Done;
     }

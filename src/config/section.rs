@@ -76,8 +76,11 @@ impl<'n> Section<'n> {
                 None => found.fault(entry.at, section.path_of(&entry.name), unknown(&entry.name, shape)),
             }
         }
+        let known = || shape.fields.iter().map(|field| field.name);
         for field in shape.fields.iter().filter(|field| field.required) {
-            if !entries.iter().any(|entry| entry.name == field.name) {
+            // a misspelt one is told once, where it stands
+            let meant = |entry: &&Entry| entry.name == field.name || nearest(&entry.name, known()) == Some(field.name);
+            if !entries.iter().any(|entry| meant(entry)) {
                 let what = format!("is missing; give {}: {}", wanted(&field.kind), field.about);
                 found.fault(section.at, section.path_of(field.name), what);
             }
