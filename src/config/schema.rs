@@ -127,7 +127,7 @@ pub const AGENT: Shape = Shape {
         field("id", Kind::Text(budget::ID_BYTES), "who the guild knows it as; its name by default"),
         field("names", Kind::Texts(0, 32, budget::NAME_BYTES), "further names that mention it after an @"),
         must("key_file", Kind::Text(TEXT_BYTES), "the file with its key, mode 0600"),
-        must("answer", Kind::Answer, "how it is asked: exec, stdio, socket or http"),
+        must("answer", Kind::Answer, "how it is asked"),
         field("parallel", Kind::Whole(1, budget::PARALLEL as u64), "turns open at once, 1 by default"),
         field("deadline_s", Kind::Whole(1, 86_400), "how long a turn may take, 600 by default"),
         field("backfill", Kind::Whole(0, 1000), "old messages answered in a new channel, 0 by default"),

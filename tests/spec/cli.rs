@@ -1,0 +1,269 @@
+use crate::folder::Folder;
+use std::io::{BufRead, BufReader, Write};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::process::{Command, Output, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+const BRIDGE: &str = env!("CARGO_BIN_EXE_guild-bridge");
+
+/// Runs the program; its exit code, standard output and standard error.
+fn bridge(arguments: &[&str]) -> (i32, String, String) {
+    told(Command::new(BRIDGE).args(arguments).output().unwrap())
+}
+
+fn told(output: Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code().unwrap(), text(&output.stdout), text(&output.stderr))
+}
+
+/// A daemon that reads one line of each client and answers with these lines, then keeps the connection for `stay`.
+/// Joined, it says what it was asked.
+struct Daemon {
+    folder: Folder,
+    asked: JoinHandle<Vec<String>>,
+}
+
+fn daemon(answers: &[&[&str]], stay: Duration) -> Daemon {
+    let answers: Vec<Vec<String>> =
+        answers.iter().map(|lines| lines.iter().map(ToString::to_string).collect()).collect();
+    let folder = Folder::new();
+    let listener = UnixListener::bind(folder.path().join("control.sock")).unwrap();
+    let serve = move |lines: &Vec<String>| {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut asked = String::new();
+        BufReader::new(&client).read_line(&mut asked).unwrap();
+        lines.iter().for_each(|line| client.write_all(format!("{line}\n").as_bytes()).unwrap());
+        std::thread::sleep(stay);
+        asked.trim_end().to_owned()
+    };
+    Daemon { folder, asked: std::thread::spawn(move || answers.iter().map(serve).collect()) }
+}
+
+impl Daemon {
+    fn socket(&self) -> String {
+        self.folder.path().join("control.sock").display().to_string()
+    }
+
+    /// Runs a command against it; what came of it, and the daemon's questions.
+    fn answers(self, arguments: &[&str]) -> ((i32, String, String), Vec<String>) {
+        let done = bridge(&[arguments, &["--socket", &self.socket()]].concat());
+        // a client that asked less often than it might leaves the daemon waiting
+        while !self.asked.is_finished() {
+            let _ = UnixStream::connect(self.socket());
+        }
+        (done, self.asked.join().unwrap())
+    }
+}
+
+#[test]
+fn wrong_usage_exits_64_and_says_what_would_be_right() {
+    for (arguments, wanted) in [
+        (&[][..], "a command is missing"),
+        (&["stauts"], "unknown command stauts (did you mean status?)"),
+        (&["run", "--jsno"], "unknown option --jsno (did you mean --json?)"),
+        (&["run", "now"], "run takes no `now`"),
+        (&["check", "--json"], "--json goes with status, not with check"),
+        (&["status", "--wait", "soon"], "--wait takes whole seconds"),
+        (&["status", "--check", "moon"], "--check takes local or guild"),
+        (&["send", "a", "b"], "send takes AGENT CHANNEL TEXT"),
+        (&["send", "a", "b", " "], "TEXT is empty"),
+        (&["restart"], "restart takes AGENT"),
+        (&["run", "--config"], "missing argument"),
+        (&["run", "--config", ""], "--config is empty"),
+    ] {
+        let (code, out, err) = bridge(arguments);
+        assert!(code == 64 && out.is_empty() && err.contains(wanted), "{arguments:?}: {code} {out} {err}");
+        assert!(err.ends_with("; see guild-bridge --help\n"), "{err}");
+    }
+}
+
+#[test]
+fn what_comes_later_is_refused_as_such() {
+    for arguments in [&["doctor"][..], &["budget"], &["letters"], &["letters", "retry"], &["status", "--watch"]] {
+        let (code, _, err) = bridge(arguments);
+        assert!(code == 64 && err.contains("comes with a later version"), "{arguments:?}: {code} {err}");
+    }
+}
+
+#[test]
+fn version_and_help_need_no_configuration() {
+    let (code, out, _) = bridge(&["--version", "--config", "/nowhere"]);
+    assert!(code == 0 && out.starts_with(concat!("guild-bridge ", env!("CARGO_PKG_VERSION"), " (")), "{out}");
+    assert!([std::env::consts::ARCH, "features: ", "commit "].iter().all(|part| out.contains(part)), "{out}");
+    let (code, out, _) = bridge(&["run", "--help"]);
+    assert!(code == 0 && out.lines().all(|line| line.len() <= 120), "{out}");
+    let words = ["run", "check", "status", "--json", "--wait", "--check local", "send", "tail", "restart", "reload"];
+    assert!(words.iter().all(|word| out.contains(word)), "{out}");
+}
+
+#[test]
+fn check_says_every_fault_and_run_starts_with_none() {
+    let folder = Folder::new();
+    let file = folder.file("c.json", 0o644, "{\n \"guilds\": {},\n \"agents\": {\"a\": {\"gild\": 1}},\n \"x\": 1}");
+    for command in ["check", "run"] {
+        let (code, _, err) = bridge(&[command, "--config", &file.display().to_string()]);
+        assert_eq!(code, 78, "{err}");
+        assert!(err.contains(":3:19: agents.a.gild: unknown field; did you mean `guild`?\n"), "{err}");
+        assert!(err.contains(":4:2: x: unknown field; known here: guilds, agents, state, limits, timing\n"), "{err}");
+    }
+}
+
+#[test]
+fn check_ends_with_78_at_an_open_key_and_0_once_it_is_closed() {
+    let folder = Folder::new();
+    let key = folder.file("key", 0o644, "k");
+    let text = r#"{"guilds": {"g": {"dialect": "fabric", "url": "https://g.example"}},
+        "agents": {"a": {"guild": "g", "key_file": "key", "answer": {"exec": ["/bin/cat"]}}}}"#;
+    let file = folder.file("config.json", 0o644, text).display().to_string();
+    let (code, _, err) = bridge(&["check", "--config", &file]);
+    let wanted = format!("{file}:2:52: agents.a.key_file: mode 0644, want 0600: chmod 600 {}\n", key.display());
+    assert!(code == 78 && err.contains(&wanted), "{code} {err}");
+    folder.file("key", 0o600, "k");
+    assert_eq!(
+        bridge(&["check", "--config", &file]),
+        (0, format!("{file} is good: 1 guild, 1 agent\n"), String::new())
+    );
+}
+
+#[test]
+fn without_a_daemon_every_question_exits_69() {
+    let folder = Folder::new();
+    let dead = folder.path().join("dead.sock");
+    drop(UnixListener::bind(&dead).unwrap());
+    for socket in [folder.path().join("none.sock"), dead] {
+        let socket = socket.display().to_string();
+        for question in [
+            &["status"][..],
+            &["send", "a", "b", "c"],
+            &["tail"],
+            &["reload"],
+            &["restart", "a"],
+            &["status", "--wait", "1"],
+        ] {
+            let (code, _, err) = bridge(&[question, &["--socket", &socket]].concat());
+            assert!(code == 69 && err.contains(&format!("no daemon answers at {socket}")), "{question:?} {code} {err}");
+        }
+    }
+}
+
+#[test]
+fn a_daemon_that_hangs_up_or_babbles_is_told_and_exits_69() {
+    for (answers, wanted) in [
+        (&[&[][..]][..], "hung up"),
+        (&[&["hello"]], "says expected value"),
+        (&[&["{}"]], "says what this version does not know"),
+    ] {
+        let ((code, out, err), _) = daemon(answers, Duration::ZERO).answers(&["status"]);
+        assert!(code == 69 && out.is_empty() && err.contains(wanted), "{code} {out} {err}");
+    }
+}
+
+#[test]
+fn status_json_is_what_the_daemon_said_on_one_line() {
+    let json = r#"{"version":"1","links":[],"news":{"x":[1.50,null]}}"#;
+    let daemon = daemon(&[&[r#"{"status":{"version":"1","links":[],"news":{"x":[1.50,null]}}}"#]], Duration::ZERO);
+    let (done, asked) = daemon.answers(&["status", "--json"]);
+    assert_eq!(done, (0, format!("{json}\n"), String::new()));
+    assert_eq!(asked, [r#"{"cmd":"status"}"#]);
+}
+
+const RESTING: &[&str] = &[r#"{"status":{"links":[{"agent":"a","guild":"g","state":"backoff","reason":"net.dns"}]}}"#];
+const LIVE: &[&str] = &[r#"{"status":{"links":[{"agent":"a","guild":"g","state":"live"}]}}"#];
+
+#[test]
+fn status_wait_looks_again_until_every_link_is_live() {
+    let ((code, out, err), asked) =
+        daemon(&[RESTING, RESTING, LIVE], Duration::ZERO).answers(&["status", "--wait", "9"]);
+    assert!(code == 0 && out.contains("a in g: live") && err.is_empty(), "{code} {out} {err}");
+    assert_eq!(asked.len(), 3);
+}
+
+#[test]
+fn status_check_answers_no_with_1_and_says_which_link() {
+    let ((code, _, err), _) = daemon(&[RESTING], Duration::ZERO).answers(&["status", "--check", "guild"]);
+    assert!(code == 1 && err.contains("a in g: it rests before the next attempt; net.dns: "), "{code} {err}");
+    let ((code, ..), _) = daemon(&[RESTING], Duration::ZERO).answers(&["status", "--check", "local"]);
+    assert_eq!(code, 0);
+}
+
+#[test]
+fn status_wait_gives_up_in_time_with_1() {
+    let begun = Instant::now();
+    let ((code, ..), _) = daemon(&[RESTING; 20], Duration::ZERO).answers(&["status", "--wait", "1", "--check", "guild"]);
+    assert!(code == 1 && (1..4).contains(&begun.elapsed().as_secs()), "{code} {:?}", begun.elapsed());
+}
+
+#[test]
+fn send_says_what_became_of_it() {
+    let stored = r#"{"done":"stored as 42"}"#;
+    let (done, asked) =
+        daemon(&[&[r#"{"queued":"waits"}"#, stored]], Duration::ZERO).answers(&["send", "a", "c", "hi\n\"you\""]);
+    assert_eq!(done, (0, "stored as 42\n".to_owned(), String::new()));
+    assert_eq!(asked, [r#"{"cmd":"send","agent":"a","channel":"c","text":"hi\n\"you\""}"#]);
+    let refused = &[&[r#"{"refused":{"reason":"guild.refused_post","detail":"422"}}"#][..]];
+    let ((code, _, err), _) = daemon(refused, Duration::ZERO).answers(&["send", "a", "c", "hi"]);
+    assert_eq!(
+        (code, err.as_str()),
+        (1, "guild-bridge: 422 (guild.refused_post: the guild refused a reply for good)\n")
+    );
+}
+
+#[test]
+fn a_send_that_is_still_queued_after_10_s_exits_75() {
+    let begun = Instant::now();
+    let daemon = daemon(&[&[r#"{"queued":"behind 3 others"}"#]], Duration::from_secs(11));
+    let ((code, _, err), _) = daemon.answers(&["send", "a", "c", "hi"]);
+    assert_eq!((code, err.as_str()), (75, "guild-bridge: still queued: behind 3 others\n"));
+    assert!((10..14).contains(&begun.elapsed().as_secs()));
+}
+
+#[test]
+fn a_dash_sends_standard_input_without_its_last_line_break() {
+    let daemon = daemon(&[&[r#"{"done":"stored"}"#]], Duration::ZERO);
+    let mut child = Command::new(BRIDGE)
+        .args(["--socket", &daemon.socket(), "send", "a", "c", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all("two\nlines\n".as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(daemon.asked.join().unwrap()[0].contains(r#""text":"two\nlines"}"#));
+}
+
+#[test]
+fn tail_prints_a_line_a_message_and_ends_with_the_daemon() {
+    let lines = &[&[r#"{"tail":"a general > hi"}"#, r#"{"tail":"a general < \u001b[1mho"}"#][..]];
+    let ((code, out, err), asked) = daemon(lines, Duration::ZERO).answers(&["tail", "a"]);
+    assert_eq!(out, "a general > hi\na general <  [1mho\n");
+    assert!(code == 69 && err.contains("hung up"), "{code} {err}");
+    assert_eq!(asked, [r#"{"cmd":"tail","agent":"a"}"#]);
+}
+
+#[test]
+fn nobody_reading_on_is_no_fault() {
+    let daemon = daemon(&[&[r#"{"tail":"one"}"#, r#"{"tail":"two"}"#]], Duration::from_secs(2));
+    let mut child = Command::new(BRIDGE)
+        .args(["--socket", &daemon.socket(), "tail"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(told(child.wait_with_output().unwrap()), (0, String::new(), String::new()));
+}
+
+#[test]
+fn restart_and_reload_pass_on_what_the_daemon_says() {
+    let ((code, out, _), asked) =
+        daemon(&[&[r#"{"done":"2 links start anew"}"#]], Duration::ZERO).answers(&["restart", "a"]);
+    assert_eq!(
+        (code, out.as_str(), asked[0].as_str()),
+        (0, "2 links start anew\n", r#"{"cmd":"restart","agent":"a"}"#)
+    );
+    let refused = &[&[r#"{"refused":{"reason":"control.request","detail":"nothing was changed:\nf:1:2: x: y"}}"#][..]];
+    let ((code, _, err), asked) = daemon(refused, Duration::ZERO).answers(&["reload"]);
+    assert!(code == 1 && err.contains("nothing was changed:\nf:1:2: x: y"), "{code} {err}");
+    assert_eq!(asked, [r#"{"cmd":"reload"}"#]);
+}

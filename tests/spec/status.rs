@@ -1,0 +1,111 @@
+use guild_bridge::cli::status::{Check, View};
+
+/// 2026-11-23T12:00:00Z
+const NOON_MS: u64 = 1_795_435_200_000;
+
+/// A status with one link of this state and these further fields.
+fn one(state: &str, more: &str) -> View {
+    let link = format!(r#"{{"agent":"rex","guild":"acme","state":"{state}","since":"2026-11-23T11:58:30Z"{more}}}"#);
+    View::read(&format!(r#"{{"version":"1.2.3","uptime_s":7265,"links":[{link}],"agents":[]}}"#)).unwrap()
+}
+
+fn screen(state: &str, more: &str) -> String {
+    one(state, more).screen(NOON_MS)
+}
+
+#[test]
+fn the_screen_begins_with_the_process_and_its_sizes() {
+    let json = r#"{"version":"1.2.3","uptime_s":7265,"process":{"pid":42,"heap_bytes":812000,"heap_peak_bytes":1190000,
+        "rss_bytes":4900000,"state_mode":"none","state_detail":"/run/x: read-only"}}"#;
+    let screen = View::read(json).unwrap().screen(NOON_MS);
+    assert!(screen.starts_with("guild-bridge 1.2.3, process 42, up 2h 1m; 0 of 0 links live\n"), "{screen}");
+    assert!(
+        screen.contains("heap 812 kB (at most 1.1 MB), resident 4.9 MB, state none: /run/x: read-only"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn a_live_link_says_when_it_heard_last_and_needs_no_excuse() {
+    let more = r#","channels_total":3,"channels_proven":2,"last_event_at":"2026-11-23T11:59:56Z",
+        "last_proof_at":"2026-11-23T09:00:00Z","delivered":7,"gaps":0"#;
+    let screen = screen("live", more);
+    let line = "rex in acme: live for 1m 30s, 2 of 3 channels proven, last message 4s ago, last proof 3h ago\n";
+    assert!(screen.contains(&format!("{line}    7 delivered\n")), "{screen}");
+}
+
+#[test]
+fn every_state_but_live_says_why_in_words() {
+    for state in [
+        "minting",
+        "connecting",
+        "joining",
+        "unproven",
+        "deaf",
+        "backoff",
+        "waiting_clock",
+        "unbound",
+        "refused",
+        "new",
+    ] {
+        let screen = screen(state, "");
+        let line = screen.lines().find(|line| line.starts_with("    ")).unwrap_or_default();
+        assert!(line.split(' ').count() > 6, "{state}: {line}");
+    }
+    assert!(screen("unproven", "").contains("nothing was said yet that could prove that it hears"));
+}
+
+#[test]
+fn a_reason_comes_with_its_sentence_the_detail_and_the_next_try() {
+    let screen = screen("backoff", r#","reason":"net.refused","detail":"127.0.0.1:9","next_try_s":75"#);
+    assert!(screen.contains("no proof yet, next try in 1m 15s\n"), "{screen}");
+    let why = "it rests before the next attempt; net.refused: nobody listens at that address and port; 127.0.0.1:9\n";
+    assert!(screen.contains(why), "{screen}");
+}
+
+#[test]
+fn the_worst_link_comes_first() {
+    let link = |state: &str| format!(r#"{{"agent":"{state}","state":"{state}"}}"#);
+    let states = ["live", "unproven", "backoff", "unbound", "deaf", "refused", "joining"];
+    let json = format!(r#"{{"links":[{}]}}"#, states.map(link).join(","));
+    let screen = View::read(&json).unwrap().screen(NOON_MS);
+    let names: Vec<_> = screen.lines().filter_map(|line| Some(line.split_once(" in ")?.0)).collect();
+    assert_eq!(names, ["deaf", "refused", "unbound", "backoff", "joining", "unproven", "live"]);
+}
+
+#[test]
+fn agents_are_listed_with_what_troubles_them() {
+    let json = r#"{"agents":[{"agent":"rex","transport":"exec","state":"missing","reason":"agent.missing",
+        "detail":"/bin/rex","turns_open":1,"waiting":2,"turns_done":3,"turns_failed":4}]}"#;
+    let screen = View::read(json).unwrap().screen(NOON_MS);
+    assert!(screen.contains("rex (exec): missing, 1 open, 2 waiting, 3 done, 4 failed attempts\n"), "{screen}");
+    assert!(screen.contains("    agent.missing: the agent is not there; its messages wait; /bin/rex\n"), "{screen}");
+}
+
+#[test]
+fn nothing_that_a_guild_says_steers_the_terminal() {
+    let screen = screen("deaf", r#","detail":"\u001b[2Jgone\r\n\u009b31m""#);
+    assert!(!screen.contains(['\u{1b}', '\r', '\u{9b}']) && screen.contains("[2Jgone"), "{screen:?}");
+}
+
+#[test]
+fn a_check_counts_links_with_a_key_alone() {
+    for (state, more, strict, guild) in [
+        ("live", "", true, true),
+        ("unproven", "", false, true),
+        ("unproven", r#","reason":"deaf.history""#, false, false),
+        ("backoff", "", false, false),
+        ("unbound", r#","reason":"cfg.key_file""#, true, true),
+    ] {
+        let view = one(state, more);
+        assert_eq!(view.wanting(None).is_empty(), strict, "{state}");
+        assert_eq!(view.wanting(Some(Check::Guild)).is_empty(), guild, "{state}");
+        assert!(view.wanting(Some(Check::Local)).is_empty(), "{state}");
+    }
+}
+
+#[test]
+fn fields_of_a_newer_daemon_are_ignored_and_nonsense_is_told() {
+    assert!(View::read(r#"{"version":"9","news":[{}],"links":[{"agent":"a","colour":1}]}"#).is_ok());
+    assert!(View::read(r#"{"links":7}"#).unwrap_err().starts_with("the daemon's status cannot be read: "));
+}
