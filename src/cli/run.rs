@@ -34,6 +34,10 @@ pub fn run(typed: &Typed, heap: fn() -> (usize, usize)) -> Exit {
             complain(who);
             Exit::Temporary
         }
+        Err(Fatal::Config(what)) => {
+            complain(what);
+            Exit::Config
+        }
         Err(Fatal::Internal(what)) => {
             complain(what);
             Exit::Internal

@@ -80,7 +80,7 @@ impl<'n> Section<'n> {
         for field in shape.fields.iter().filter(|field| field.required) {
             // a misspelt one is told once, where it stands
             let meant = |entry: &&Entry| entry.name == field.name || nearest(&entry.name, known()) == Some(field.name);
-            if !entries.iter().any(|entry| meant(entry)) {
+            if !entries.iter().any(meant) {
                 let what = format!("is missing; give {}: {}", wanted(&field.kind), field.about);
                 found.fault(section.at, section.path_of(field.name), what);
             }
