@@ -173,7 +173,7 @@ fn faults(file: &str, source: &str, floors: &BTreeMap<String, u32>) -> Vec<Strin
             faults.push(format!("{file} (floor {floor}) imports {path}, which is above it"));
         }
         let names = |word: &&str| path == **word || path.starts_with(&format!("{word}::"));
-        if *floor < world && WORLD.iter().any(|word| names(word)) {
+        if *floor < world && WORLD.iter().any(names) {
             faults.push(format!("{file} names {path}, which belongs to io/"));
         }
     }
