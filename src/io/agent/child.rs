@@ -43,11 +43,12 @@ pub struct Group {
 }
 
 impl Group {
-    /// TERM, up to `budget::AGENT_TERM_MS` for the whole group to go, then KILL.
-    pub async fn end(self, child: &mut Child) {
+    /// TERM, up to `budget::AGENT_TERM_MS` for `exit` and then for the rest of the group to go, then KILL. `exit` goes on
+    /// reading what the child writes: a closed pipe would end it before it has cleaned up.
+    pub async fn end(self, exit: impl Future) {
         let _ = kill_process_group(self.id, Signal::TERM);
         let gone = async {
-            let _ = child.status().await;
+            exit.await;
             while test_kill_process_group(self.id).is_ok() {
                 after(20).await;
             }
@@ -114,8 +115,10 @@ pub fn start(
         command.env(name, value.expose());
     }
     let stdin = if stdin { Stdio::piped() } else { Stdio::null() };
+    let mut command = smol::process::Command::from(command);
+    // set here: the conversion forgets what was set before
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let child = smol::process::Command::from(command).spawn().map_err(|e| unstarted(program, &e))?;
+    let child = command.spawn().map_err(|e| unstarted(program, &e))?;
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let id = id.ok_or_else(|| absent(format!("{program} has no process id")))?;
     groups.0.borrow_mut().insert(id);
@@ -191,6 +194,12 @@ impl Tail {
         let fresh = std::mem::take(&mut self.fresh);
         self.last(fresh)
     }
+}
+
+/// Reads all there is, for nobody.
+pub async fn drain(mut from: impl AsyncRead + Unpin) {
+    let mut chunk = [0; 512];
+    while matches!(from.read(&mut chunk).await, Ok(1..)) {}
 }
 
 /// `ms` later.

@@ -96,12 +96,13 @@ async fn run(how: &How, turn: &Turn, voice: &Voice, groups: &Groups, kept: &Rece
         Stdin::Json => line::message(turn) + "\n",
         Stdin::None => String::new(),
     };
-    let ended = async { Some(attend(&mut child, &input).await) }.or(async {
+    let mut attend = pin!(attend(&mut child, &input));
+    let taken_back = async {
         let _ = kept.recv().await;
         None
-    });
-    let Some(ended) = ended.await else {
-        group.end(&mut child).await;
+    };
+    let Some(ended) = async { Some(attend.as_mut().await) }.or(taken_back).await else {
+        group.end(attend).await;
         return Said::None { turn: id() };
     };
     drop(group);

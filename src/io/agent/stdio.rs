@@ -15,6 +15,7 @@ use futures_lite::{AsyncRead, AsyncReadExt, FutureExt, future};
 use smol::LocalExecutor;
 use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
+use smol::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -89,9 +90,17 @@ impl Resident {
                         let _ = kept.recv().await;
                         None
                     };
-                    let ended = async { Some(self.attend(&mut child).await) }.or(dismissed).await;
+                    let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+                    let (Some(stdin), Some(mut stdout), Some(mut stderr)) = pipes else { return };
+                    let attend = self.attend(&mut child, stdin, &mut stdout, &mut stderr);
+                    let ended = async { Some(attend.await) }.or(dismissed).await;
                     self.here.set(false);
-                    group.end(&mut child).await;
+                    let exit = async { drop(child.status().await) };
+                    let read_on = async {
+                        future::zip(child::drain(stdout), child::drain(stderr)).await;
+                        future::pending().await
+                    };
+                    group.end(exit.or(read_on)).await;
                     let Some(why) = ended else { return };
                     self.voice.say(Said::Gone(why)).await;
                     if future::poll_once(&mut stable).await.is_some() {
@@ -106,11 +115,13 @@ impl Resident {
     }
 
     /// Speaks with a running child until it ends, closes a pipe, or does not read; then says why that was.
-    async fn attend(&self, child: &mut smol::process::Child) -> Why {
-        let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (Some(stdin), Some(stdout), Some(mut stderr)) = pipes else {
-            return Why::new(Reason::AgentGone, "it has no pipes");
-        };
+    async fn attend(
+        &self,
+        child: &mut smol::process::Child,
+        stdin: ChildStdin,
+        stdout: &mut ChildStdout,
+        stderr: &mut ChildStderr,
+    ) -> Why {
         self.voice.say(Said::Here).await;
         let mut reader = Reader::new(stdout);
         let mut tail = Tail::default();
@@ -128,7 +139,7 @@ impl Resident {
                 let status = clock::within(budget::AGENT_DRAIN_MS, status).await;
                 (end, status.and_then(Result::ok))
             };
-            whole.or(self.note(&mut stderr, &mut tail)).await
+            whole.or(self.note(stderr, &mut tail)).await
         };
         // what it wrote last of all
         clock::within(100, tail.fill(Some(stderr))).await;

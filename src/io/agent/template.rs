@@ -2,6 +2,7 @@
 //! Each is replaced inside its own string, once: what a text brings along is never read as a placeholder.
 
 use crate::message::Turn;
+use crate::text::Clipped;
 
 /// `template` with its placeholders replaced; any other brace stays as it is.
 #[must_use]
@@ -18,7 +19,7 @@ pub fn fill(template: &str, turn: &Turn) -> String {
 pub fn argument(template: &str, turn: &Turn) -> Result<String, String> {
     let filled = fill(template, turn);
     if filled.contains('\0') {
-        return Err(format!("\"{template}\" would hold a NUL, which no argument can carry; use stdin instead"));
+        return Err(format!("\"{}\" would hold a NUL, which only stdin can carry", Clipped(template)));
     }
     Ok(filled)
 }
