@@ -21,7 +21,9 @@ fn with_child(script: &str, child: Child) -> Transport {
 
 #[test]
 fn the_text_goes_in_and_the_reply_comes_out() {
-    at_desk(async |desk| assert_eq!(desk.run("printf 'you said: '; cat", "status?").await, reply("t_1", "you said: status?")));
+    at_desk(async |desk| {
+        assert_eq!(desk.run("printf 'you said: '; cat", "status?").await, reply("t_1", "you said: status?"))
+    });
 }
 
 #[test]
@@ -105,7 +107,9 @@ fn invalid_utf_8_is_replaced_and_said_once() {
 fn a_pointer_finds_the_reply_in_json() {
     at_desk(async |desk| {
         let json = |doc| exec(&["printf", "%s", doc], Stdin::None, Stdout::Json("/reply".to_owned()));
-        for (doc, due) in [(r#"{"reply":"hi\n"}"#, reply("t_1", "hi\n")), ("", none("t_1")), (r#"{"reply":null}"#, none("t_1"))] {
+        for (doc, due) in
+            [(r#"{"reply":"hi\n"}"#, reply("t_1", "hi\n")), ("", none("t_1")), (r#"{"reply":null}"#, none("t_1"))]
+        {
             desk.hire(ONE, "recruiter", json(doc));
             assert_eq!(desk.next().await, Said::Here);
             desk.ask("t_1", "");
@@ -219,7 +223,9 @@ fn turns_run_side_by_side() {
         let dir = Dir::new("side");
         let (a, b) = (dir.file("a"), dir.file("b"));
         // each waits for the other
-        let script = format!("read n; touch {a}$n; while [ ! -e {a}1 ] || [ ! -e {a}2 ]; do sleep 0.05; done; echo $n >{b}; echo $n");
+        let script = format!(
+            "read n; touch {a}$n; while [ ! -e {a}1 ] || [ ! -e {a}2 ]; do sleep 0.05; done; echo $n >{b}; echo $n"
+        );
         desk.hire(ONE, "recruiter", sh(&script));
         assert_eq!(desk.next().await, Said::Here);
         desk.ask("t_1", "1\n");
@@ -235,7 +241,11 @@ fn a_cancelled_turn_is_ended_by_term_and_nothing_is_said_of_it() {
     at_desk(async |desk| {
         let dir = Dir::new("term");
         let (up, down) = (dir.0.join("up"), dir.0.join("down"));
-        let script = format!("trap 'sleep 0.3; echo x >{}; exit 0' TERM; echo $$ >{}; while :; do sleep 0.05; done", down.display(), up.display());
+        let script = format!(
+            "trap 'sleep 0.3; echo x >{}; exit 0' TERM; echo $$ >{}; while :; do sleep 0.05; done",
+            down.display(),
+            up.display()
+        );
         desk.hire(ONE, "recruiter", sh(&script));
         assert_eq!(desk.next().await, Said::Here);
         desk.ask("t_1", "");
@@ -271,7 +281,8 @@ fn a_turn_asked_again_while_its_old_process_ends_is_answered_once_by_the_new_one
     at_desk(async |desk| {
         let dir = Dir::new("again");
         let mark = dir.file("mark");
-        let script = format!("trap '' TERM; if [ -e {mark} ]; then echo new; else echo x >{mark}; sleep 1; echo old; fi");
+        let script =
+            format!("trap '' TERM; if [ -e {mark} ]; then echo new; else echo x >{mark}; sleep 1; echo old; fi");
         desk.hire(ONE, "recruiter", sh(&script));
         assert_eq!(desk.next().await, Said::Here);
         desk.ask("t_1", "");
