@@ -110,7 +110,7 @@ async fn run(how: &How, turn: &Turn, voice: &Voice, groups: &Groups, kept: &Rece
         log::info!("{}: stderr: {text}", voice.name);
     }
     match ended.how {
-        End::TooLong => failed(format!("it wrote more than {} KiB", budget::REPLY_BYTES / 1024)),
+        End::TooLong => super::too_long(id()),
         End::Lost(e) => failed(format!("its end could not be waited for: {e}")),
         End::Exit(status) if status.success() => answer(how, id(), ended.stdout, voice).await,
         End::Exit(status) if status.code() == Some(BUSY) => Said::Busy { turn: id(), retry_ms: None },

@@ -1,6 +1,6 @@
 //! `http`: one POST for each turn (CONTRACT section 2), on up to `parallel` threads of the agent's own.
 
-use super::{Voice, busy, ended, invalid, lossy, secret, template};
+use super::{Voice, busy, ended, invalid, lossy, secret, template, too_long};
 use crate::agent::{Said, line, pointer};
 use crate::budget;
 use crate::io::dns::Dns;
@@ -76,10 +76,11 @@ impl Http {
         self.open.retain(|_, mark| Arc::weak_count(mark) > 0);
         let mark = Arc::new(());
         let id = turn.id.clone();
+        let under_way = self.crew.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         if self.jobs.try_send(Job { turn, wanted: Arc::downgrade(&mark) }).is_err() {
+            self.crew.under_way.fetch_sub(1, Ordering::Relaxed);
             return Some(busy(&id));
         }
-        let under_way = self.crew.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         self.open.insert(id, mark);
         if under_way > usize::from(self.threads) && self.threads < self.parallel {
             match self.start() {
@@ -190,7 +191,7 @@ impl Crew {
             return (unanswered(id, wire::why(error.into(), &shown(&self.how.url), turn.deadline_ms)), 0);
         }
         if bytes.len() > budget::REPLY_BYTES + 1 {
-            return (failed(id, format!("it answered with more than {} KiB", budget::REPLY_BYTES / 1024)), 0);
+            return (too_long(id), 0);
         }
         let (text, bad) = lossy(bytes);
         let text = text.strip_suffix('\n').unwrap_or(&text);

@@ -228,14 +228,16 @@ fn absent(turn: &str, detail: &str) -> Said<'static> {
 /// The end of a turn whose answer is a whole text: a reply, nothing, or a sentence saying why it cannot be read.
 fn ended(turn: Cow<'static, str>, text: Result<Option<Cow<'_, str>>, String>) -> Said<'static> {
     match text {
-        Ok(Some(text)) if text.len() > budget::REPLY_BYTES => {
-            let detail = format!("it wrote more than {} KiB", budget::REPLY_BYTES / 1024);
-            Said::Failed { turn, why: Why::new(Reason::AgentFailed, detail) }
-        }
+        Ok(Some(text)) if text.len() > budget::REPLY_BYTES => too_long(turn),
         Ok(Some(text)) if !text.is_empty() => Said::Reply { turn, text: Cow::Owned(text.into_owned()), last: true },
         Ok(Some(_) | None) => Said::None { turn },
         Err(detail) => Said::Failed { turn, why: Why::new(Reason::AgentGarbled, detail) },
     }
+}
+
+fn too_long(turn: Cow<'static, str>) -> Said<'static> {
+    let detail = format!("it wrote more than {} KiB", budget::REPLY_BYTES / 1024);
+    Said::Failed { turn, why: Why::new(Reason::AgentFailed, detail) }
 }
 
 /// The line that answers a `send`.
