@@ -28,6 +28,7 @@ fn world(seed: u64) -> World {
     let rejections = [Rejection::Silent, Rejection::Soft41, Rejection::Close41, Rejection::ConnectError];
     let (rejection, latency) = (rejections[w.rng.usize(..4)], [1, 5, 80, 400][w.rng.usize(..4)]);
     let keys = !chance(&mut w, 4);
+    w.settings.agents[0].parallel = w.rng.u16(1..5);
     let hall = w.guild();
     (hall.recovery, hall.latency_ms) = (recovery, latency);
     let options = &mut hall.model.options;
@@ -50,7 +51,7 @@ fn fault(w: &mut World) {
         6 => What::Status([500, 502, 503][w.rng.usize(..3)], None),
         _ => What::Body(200, "text/html", "<html>sign in".into()),
     };
-    let kind = w.rng.u32(..20);
+    let kind = w.rng.u32(..22);
     w.note(format!("fault {kind}, {times} times, {route} {what:?}"));
     match kind {
         0 => w.guild().close_lines(),
@@ -67,6 +68,12 @@ fn fault(w: &mut World) {
         11..=14 => w.guild().trouble.push(Trouble { route, channel: None, what, times }),
         15 => outage(w),
         16 => w.crash(),
+        19 => {
+            let ms = w.rng.u64(..secs(90));
+            w.kill();
+            w.at(ms, World::start);
+        }
+        20 => w.clock_offset_ms = w.rng.i64(-400_000_000..400_000_000),
         17 => agent_fault(w),
         18 => {
             let settings = Box::new(w.settings.clone());
@@ -93,6 +100,9 @@ fn outage(w: &mut World) {
 
 /// Two failed attempts at most: a third would be a gap by right.
 fn agent_fault(w: &mut World) {
+    if w.agent().id.is_none() {
+        return;
+    }
     w.agent().failures += 1;
     let habit = match w.rng.u32(..6) {
         0 if w.agent().failures <= 2 => Habit::Fails,
@@ -108,7 +118,11 @@ fn agent_fault(w: &mut World) {
             let gone = Said::Gone(Why::new(Reason::AgentGone, "closed"));
             w.says("recruiter", gone);
             let ms = w.rng.u64(..secs(60));
-            return w.at(ms, |w| w.says("recruiter", Said::Here));
+            return w.at(ms, |w| {
+                if w.agent().id.is_some() {
+                    w.says("recruiter", Said::Here);
+                }
+            });
         }
     };
     w.agent().next.push_back(habit);
@@ -120,15 +134,21 @@ fn live_through(seed: u64) -> World {
     w.agent().takes_ms = w.rng.u64(1..400);
     w.run_till(mins(2), "the first list", |w| !w.kept.is_empty());
     w.run_for(secs(30));
-    for i in 0..120 {
+    let mut said = 0;
+    for _ in 0..120 {
         let channel = CHANNELS[w.rng.usize(..3)];
-        w.say(channel, "alice", &format!("m{i}"));
+        let burst = if w.rng.u32(..40) == 0 { w.rng.u32(2..150) } else { 1 };
+        for _ in 0..burst {
+            w.say(channel, "alice", &format!("m{said}"));
+            said += 1;
+        }
         if w.rng.u32(..4) == 0 {
             fault(&mut w);
         }
         let pause = [0, 50, 900, 5_000, 40_000][w.rng.usize(..5)];
         w.run_for(pause);
     }
+    w.start();
     let hall = w.guild();
     (hall.up, hall.dark, hall.deaf_sessions) = (true, false, 0);
     hall.trouble.clear();
