@@ -69,6 +69,34 @@ fn an_unknown_outcome_is_looked_up_in_history_where_keys_are_not_honoured() {
 }
 
 #[test]
+fn a_lookup_that_fails_is_made_again_before_the_post() {
+    let page = What::Body(200, "text/html", "<html>sign in".into());
+    for what in [page, What::Status(503, None), What::Hangs, What::LostBefore] {
+        let mut w = World::chatty(18);
+        w.guild().model.options.honours_keys = false;
+        w.run_live();
+        w.guild().trouble("post", 1, What::LostAfter);
+        w.guild().trouble("history", 3, what.clone());
+        w.say("general", "alice", "hi");
+        w.run_for(mins(5));
+        assert_eq!(w.answers("general"), ["re: hi"], "{what:?}");
+        assert_eq!(w.link().outbox_depth, 0, "{what:?}");
+    }
+}
+
+#[test]
+fn a_post_answered_with_a_page_was_not_posted() {
+    for status in [200, 201] {
+        let mut w = World::chatty(19);
+        w.run_live();
+        w.guild().trouble("post", 2, What::Body(status, "text/html", "<html>sign in".into()));
+        w.say("general", "alice", "hi");
+        w.run_for(mins(5));
+        assert_eq!(w.answers("general"), ["re: hi"], "{status}");
+    }
+}
+
+#[test]
 fn a_post_that_never_arrived_is_sent_again() {
     for what in [What::LostBefore, What::Refused, What::Hangs, What::Status(502, None), What::Status(500, None)] {
         let mut w = World::chatty(5);

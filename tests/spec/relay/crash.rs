@@ -48,6 +48,20 @@ fn a_crash_where_keys_are_not_honoured_doubles_nothing_either() {
 }
 
 #[test]
+fn a_crash_between_the_record_and_the_post_doubles_nothing() {
+    for ms in 20..50 {
+        let mut w = World::chatty(ms);
+        w.guild().model.options.honours_keys = false;
+        w.run_live();
+        w.run_for(secs(5));
+        w.say("general", "alice", "hi");
+        w.at(ms, World::crash);
+        w.run_for(mins(3));
+        assert_eq!(w.answers("general"), ["re: hi"], "crash {ms} ms after it was said\n{}", w.tail());
+    }
+}
+
+#[test]
 fn a_crash_during_the_first_handshake_loses_nothing_that_was_said_after_the_first_join() {
     for ms in 0..60 {
         let mut w = World::chatty(ms);
