@@ -139,6 +139,8 @@ impl Shell {
         match sooner(self.relay.deadline(), self.disk.deadline()) {
             None => happening.await,
             Some(due) => {
+                // a deadline that is always due must not keep the pumps from running
+                future::yield_now().await;
                 let late = async {
                     clock::sleep_until(due).await;
                     None

@@ -219,7 +219,9 @@ impl Link {
     }
 
     pub(super) fn live_deadline(&self, live: &Live) -> Option<Moment> {
-        let joins = self.channels.iter().fold(None, |soonest, channel| sooner(soonest, channel.deadline()));
+        // a join that waits for the frame before it is due when that has gone, not now
+        let waits = self.channels.iter().filter(|_| live.cable.frames.is_empty());
+        let joins = waits.fold(None, |soonest, channel| sooner(soonest, channel.deadline()));
         let suspects = live.suspects.iter().map(|suspect| suspect.due).min();
         let soonest = sooner(sooner(live.cable.session.deadline(), joins), sooner(suspects, live.stable_at));
         let list = if self.listing() { None } else { Some(live.list_at) };
