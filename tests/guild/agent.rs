@@ -1,6 +1,6 @@
 //! A local agent for tests and the demo: the binary that holds it runs itself again with `--as-agent KIND LOG [SOCKET NAME]`.
 //! Each turn is a line in LOG. The first word after the mention says how it answers: hang, die, busy, invalid, flood,
-//! long, none, slow, file, env; anything else is said back.
+//! (so many MB), long (so many lines), none, slow (so many ms), file, env; anything else is said back.
 
 use serde_json::{Value, json};
 use std::fs::OpenOptions;
@@ -126,7 +126,7 @@ impl Answer {
                 Self::Busy
             }
             "invalid" => Self::Bytes(b"caf\xe9 \xff\xfe end".to_vec()),
-            "flood" => Self::Bytes(vec![b'x'; 8 << 20]),
+            "flood" => Self::Bytes(vec![b'x'; number.max(1) << 20]),
             "long" => Self::Say(long(number)),
             "none" => Self::Nothing,
             "slow" => {

@@ -54,15 +54,21 @@ impl Model {
         if (request.method, parts.as_slice()) == ("POST", &["auth", "token"]) {
             return self.mint(request.body, now);
         }
+        let known = matches!(
+            (request.method, parts.as_slice()),
+            ("GET", ["channels"] | ["attachments", _]) | ("GET" | "POST", ["channels", _, "messages"])
+        );
+        if !known {
+            return error(404, "no such path");
+        }
         let Some(agent) = self.who(request.bearer, now) else {
             return error(401, "unauthorized");
         };
         match (request.method, parts.as_slice()) {
-            ("GET", ["channels"]) => self.list(&agent),
             ("GET", ["channels", id, "messages"]) => self.history(&agent, id, query),
             ("POST", ["channels", id, "messages"]) => self.post(&agent, id, request, now),
             ("GET", ["attachments", id]) => self.attachment(id),
-            _ => error(404, "no such path"),
+            _ => self.list(&agent),
         }
     }
 

@@ -142,7 +142,7 @@ fn post_refused() -> Ended {
     scene.talk("next", 10);
     assert_eq!(scene.replies(), ["re: next"]);
     scene.wait_number("gaps", 1, 5);
-    assert!(scene.bridge.log().contains("guild.refused_post"), "{}", scene.bridge.tail());
+    assert_eq!(scene.bridge.link("recruiter")["gaps_by_reason"]["refused_post"], 1, "{}", scene.bridge.tail());
     scene.end()
 }
 

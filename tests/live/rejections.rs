@@ -1,7 +1,7 @@
 //! Every rejection and every broken answer has its own reason in status; none of them ends the daemon, and when it is
 //! over the agent answers again.
 
-use crate::guild::{Fault, Options, Rejection};
+use crate::guild::{Fault, Model, Options, Rejection};
 use crate::scene::{Scene, options};
 use crate::{Ended, Scenario};
 use serde_json::json;
@@ -135,11 +135,13 @@ fn no_expiry() -> Ended {
 
 fn near_expiry() -> Ended {
     let scene = Scene::new(options(|guild| guild.token_life_ms = 60_000));
-    // the token is as good as over when it has travelled
-    scene.guild.set_fault_times(Fault::MintNearExpiry(1), 1);
+    // less than a fifth of its life is left when it has travelled
+    scene.guild.set_fault_times(Fault::MintNearExpiry(1_000), 1);
+    scene.guild.set_fault_times(Fault::MintSlow(900), 1);
     let mut scene = scene.live();
-    let over = scene.guild.with(|guild, _| guild.tokens.values().filter(|t| t.life_ms == 1 && t.offered > 0).count());
-    assert_eq!(over, 0, "a token that was over was offered");
+    let over = |guild: &mut Model, _| guild.tokens.values().filter(|t| t.life_ms == 1_000 && t.offered > 0).count();
+    assert_eq!(scene.guild.with(over), 0, "a token that was nearly over was offered");
+    assert_eq!(scene.number("tokens_minted"), 2);
     scene.talk("hello", 5);
     scene.end()
 }
