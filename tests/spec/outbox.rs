@@ -73,7 +73,7 @@ fn a_lookup_that_fails_is_made_again_before_the_post() {
     let page = What::Body(200, "text/html", "<html>sign in".into());
     for what in [page, What::Status(503, None), What::Hangs, What::LostBefore] {
         let mut w = World::chatty(18);
-        w.guild().model.options.honours_keys = false;
+        (w.guild().model.options.honours_keys, w.guild().model.options.echo) = (false, false);
         w.run_live();
         w.guild().trouble("post", 1, What::LostAfter);
         w.guild().trouble("history", 3, what.clone());
