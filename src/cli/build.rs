@@ -3,7 +3,7 @@
 use std::process::Command;
 
 fn main() {
-    println!("cargo:rerun-if-changed=src/build.rs");
+    println!("cargo:rerun-if-changed=src/cli/build.rs");
     println!("cargo:rerun-if-env-changed=GUILD_BRIDGE_COMMIT");
     // the log grows with every commit and checkout; a tree without git has none, and no commit to tell
     if let Some(log) = git(&["rev-parse", "--git-path", "logs/HEAD"]).filter(|log| std::path::Path::new(log).exists()) {
