@@ -1,0 +1,143 @@
+//! `tests/promises.md`: every row has a living test.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+const PROMISES: &str = include_str!("../promises.md");
+/// Rows that wait for a later version; the number is written out so that it cannot grow in silence.
+const LATER: usize = 6;
+
+struct Promise<'a> {
+    number: usize,
+    said: &'a str,
+    shown_by: &'a str,
+}
+
+fn promises(table: &str) -> Vec<Promise<'_>> {
+    let rows = table.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |"));
+    let rows = rows.filter_map(|row| {
+        let (number, rest) = row.split_once(" | ")?;
+        let (said, shown_by) = rest.rsplit_once(" | ").unwrap_or((rest, ""));
+        Some(Promise { number: number.parse().ok()?, said, shown_by })
+    });
+    rows.collect()
+}
+
+fn tests_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
+}
+
+/// Rust files below a folder, with their paths from there.
+fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(&next).unwrap().map(|entry| entry.unwrap().path()) {
+            match entry.extension() {
+                _ if entry.is_dir() => folders.push(entry),
+                Some(extension) if extension == "rs" => {
+                    let text = fs::read_to_string(&entry).unwrap();
+                    found.push((entry.strip_prefix(folder).unwrap().to_owned(), text));
+                }
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// Functions under `#[test]`, as `module::name`; those under `#[ignore]` are not alive.
+fn tests_of(path: &Path, source: &str) -> Vec<String> {
+    let module = path.with_extension("").to_string_lossy().replace('/', "::");
+    let (mut marked, mut names) = (false, Vec::new());
+    for line in source.lines().map(str::trim) {
+        match line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')) {
+            Some((name, _)) if std::mem::take(&mut marked) => names.push(format!("spec::{module}::{name}")),
+            Some(_) => {}
+            None if line == "#[test]" => marked = true,
+            None if line.starts_with("#[ignore") => marked = false,
+            None => {}
+        }
+    }
+    names
+}
+
+/// Names in the tables of scenarios: `Scenario("name", …)`, and the functions that `scenarios![…]` lists.
+fn scenarios_of(kind: &str, source: &str) -> Vec<String> {
+    let written =
+        source.split("Scenario(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
+    let listed = source.split("= scenarios![").skip(1).filter_map(|rest| rest.split(']').next());
+    let listed = listed.flat_map(|list| list.split(',').map(str::trim).filter(|name| !name.is_empty()));
+    written.chain(listed).map(|name| format!("{kind}::{name}")).collect()
+}
+
+/// Everything that a row may name.
+fn living() -> BTreeSet<String> {
+    let tests = tests_folder();
+    let spec = sources(&tests.join("spec")).into_iter().flat_map(|(path, text)| tests_of(&path, &text));
+    let scenarios = ["live", "interop"]
+        .into_iter()
+        .flat_map(|kind| sources(&tests.join(kind)).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
+    let others = [("bench: tests/bench/idle", "bench/idle"), ("demo", "demo/main.rs")];
+    let others = others.into_iter().filter(|(_, file)| tests.join(file).is_file()).map(|(name, _)| name.to_owned());
+    spec.chain(scenarios).chain(others).collect()
+}
+
+/// What is wrong with a row.
+fn fault(promise: &Promise<'_>, living: &BTreeSet<String>) -> Option<String> {
+    let Promise { number, said, shown_by } = promise;
+    if let Some(reason) = shown_by.strip_prefix("later: ") {
+        return (reason.len() < 20).then(|| format!("{number} ({said}): later, and why?"));
+    }
+    let names: Vec<&str> = shown_by.split("<br>").map(|name| name.trim_matches('`')).collect();
+    let dead: Vec<&str> = names.into_iter().filter(|name| !living.contains(*name)).collect();
+    (!dead.is_empty()).then(|| format!("{number} ({said}): no such test: {}", dead.join(", ")))
+}
+
+#[test]
+fn every_promise_has_a_living_test() {
+    let living = living();
+    let faults: Vec<String> = promises(PROMISES).iter().filter_map(|promise| fault(promise, &living)).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn promises_are_numbered_without_a_hole() {
+    let numbers: Vec<usize> = promises(PROMISES).iter().map(|promise| promise.number).collect();
+    assert_eq!(numbers, (1..=numbers.len()).collect::<Vec<_>>());
+    let rows = PROMISES.lines().filter(|line| line.starts_with('|') && line.contains(|c: char| c.is_alphanumeric()));
+    let heads = PROMISES.lines().filter(|line| line.starts_with("| | promise")).count();
+    assert_eq!(numbers.len(), rows.count() - heads, "a row that is not read as one");
+}
+
+#[test]
+fn what_waits_for_a_later_version_is_counted() {
+    let later = promises(PROMISES).iter().filter(|promise| promise.shown_by.starts_with("later: ")).count();
+    assert_eq!(later, LATER);
+}
+
+#[test]
+fn a_row_without_a_living_test_is_a_fault() {
+    let (there, ignored) = ("#[test]\nfn a() {}\n", "#[test]\n#[ignore]\nfn b() {}\nfn c() {}\n");
+    let living: BTreeSet<String> =
+        [there, ignored].iter().flat_map(|source| tests_of(Path::new("x/y.rs"), source)).collect();
+    assert_eq!(living, BTreeSet::from(["spec::x::y::a".to_owned()]));
+    for (row, good) in [
+        ("| 1 | p | `spec::x::y::a` |", true),
+        ("| 1 | p | `spec::x::y::b` |", false),
+        ("| 1 | p | `spec::x::y::a`<br>`live::z` |", false),
+        ("| 1 | p |  |", false),
+        ("| 1 | p | later: soon |", false),
+    ] {
+        let faults: Vec<_> = promises(row).iter().filter_map(|promise| fault(promise, &living)).collect();
+        assert_eq!(faults.is_empty(), good, "{row}: {faults:?}");
+    }
+}
+
+#[test]
+fn both_kinds_of_scenario_tables_are_read() {
+    let source =
+        "Scenario(\n        \"one\", 40, || x),\nScenario(\"two\", 1, y)\n= scenarios![\n    three,\n    four,\n];";
+    assert_eq!(scenarios_of("live", source), ["live::one", "live::two", "live::three", "live::four"]);
+}
