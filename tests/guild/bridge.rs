@@ -60,6 +60,8 @@ pub struct Bridge {
     pub dir: Dir,
     /// What its configuration file holds; `write` puts it there.
     pub config: Value,
+    /// Its RUST_LOG.
+    pub log_level: &'static str,
     program: PathBuf,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
@@ -74,7 +76,7 @@ impl Bridge {
             "timing": {"reconcile_s": 2, "unproven_s": 1, "handshake_s": 3, "stable_s": 3,
                        "backoff_base_s": 1, "backoff_cap_s": 2},
         });
-        Self { dir: Dir::new(), config, program: program.into(), child: None, log: Arc::default() }
+        Self { dir: Dir::new(), config, log_level: "info", program: program.into(), child: None, log: Arc::default() }
     }
 
     /// An agent with its key in a file.
@@ -125,6 +127,7 @@ impl Bridge {
     /// Starts the daemon with the configuration that is there.
     pub fn spawn(&mut self) {
         let mut command = self.command(&["run"]);
+        command.env("RUST_LOG", self.log_level);
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));

@@ -14,6 +14,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("send_posts_as_the_agent_and_says_what_became_of_it", 50, send),
     Scenario("send_to_a_guild_that_is_away_is_queued_and_stored_later", 50, send_queued),
     Scenario("tail_follows_what_passes", 30, tail),
+    Scenario("the_log_tells_a_turn_in_two_lines_and_even_at_trace_no_token", 40, log_lines),
     Scenario("restart_reconnects_one_agent_and_leaves_the_others_alone", 30, restart),
     Scenario("reload_takes_a_new_agent_in_and_keeps_the_others_connections", 40, || reload(true)),
     Scenario("sighup_is_reload", 40, || reload(false)),
@@ -74,6 +75,22 @@ fn tail() -> Ended {
     let _ = child.wait();
     assert!(lines.len() >= 2, "a line for the message and one for its answer: {lines:?}");
     assert!(lines.iter().any(|line| line.contains("general")), "{lines:?}");
+    scene.end()
+}
+
+fn log_lines() -> Ended {
+    let mut scene = Scene::new(Options { tls: true, ..Options::default() });
+    let ca = scene.bridge.dir.file("ca.pem", 0o644, scene.guild.ca_pem());
+    scene.bridge.config["guilds"]["acme"]["extra_ca"] = json!(ca);
+    scene.bridge.log_level = "trace";
+    let mut scene = scene.live();
+    scene.talk("hello", 5);
+    wait_for("the post's line", 5, || scene.bridge.log().contains("recruiter: deliver len=9"));
+    let log = scene.bridge.log();
+    assert!(log.contains("recruiter: dispatch") && log.contains("recruiter: joined 1 channel(s) on acme"), "{log}");
+    for word in [" DEBUG ", " TRACE ", "Bearer", "guildAccessToken"] {
+        assert!(!log.contains(word), "{word}: {log}");
+    }
     scene.end()
 }
 
