@@ -81,6 +81,10 @@ pub struct Link {
     /// When the last channel list was made, by the guild's clock.
     list_date_ms: Option<u64>,
     listed_once: bool,
+    /// Channels in the last list, joined or not.
+    listed: usize,
+    /// The journal is written so far.
+    stored_upto: u64,
     history: history::Reading,
     outbox: Outbox,
     seen: Window,
@@ -166,6 +170,8 @@ impl Link {
             done_before: BTreeMap::new(),
             list_date_ms: None,
             listed_once: false,
+            listed: 0,
+            stored_upto: 0,
             history: history::Reading::default(),
             outbox: Outbox::default(),
             seen: Window::new(budget::DEDUPE_IDS),

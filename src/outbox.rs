@@ -53,6 +53,8 @@ pub struct Outbox {
 
 struct Waiting {
     item: Item,
+    /// The write of the journal that holds it: nothing is posted that a crash could forget.
+    kept_by: u64,
     step: Step,
     unknown: bool,
     tries: u32,
@@ -91,18 +93,19 @@ impl Outbox {
     }
 
     /// Takes a post in. A key that is on its way already is not taken twice; `unknown`: an earlier life of the daemon
-    /// may have posted it.
-    pub fn push(&mut self, item: Item, unknown: bool) {
+    /// may have posted it; `kept_by`: the write of the journal that holds it.
+    pub fn push(&mut self, item: Item, kept_by: u64, unknown: bool) {
         if self.holds(&item.key) {
             return;
         }
         self.bytes += item.text.len();
-        self.waiting.push_back(Waiting { item, step: Step::Ready, unknown, tries: 0 });
+        self.waiting.push_back(Waiting { item, kept_by, step: Step::Ready, unknown, tries: 0 });
     }
 
-    /// The next post that is due: the first of its channel, and not resting. It counts as under way from here.
-    pub fn next(&mut self, now: Moment) -> Option<(Item, Due)> {
-        let at = (0..self.waiting.len()).find(|at| self.is_due(*at, now))?;
+    /// The next post that is due: the first of its channel, kept by the journal (written up to `stored`), not resting.
+    /// It counts as under way from here.
+    pub fn next(&mut self, now: Moment, stored: u64) -> Option<(Item, Due)> {
+        let at = (0..self.waiting.len()).find(|at| self.is_due(*at, now, stored))?;
         let waiting = self.waiting.get_mut(at)?;
         waiting.step = Step::UnderWay;
         Some((waiting.item.clone(), if waiting.unknown { Due::LookUp } else { Due::Post }))
@@ -172,7 +175,7 @@ impl Outbox {
         })
     }
 
-    fn is_due(&self, at: usize, now: Moment) -> bool {
+    fn is_due(&self, at: usize, now: Moment, stored: u64) -> bool {
         let Some(waiting) = self.waiting.get(at) else { return false };
         let due = match waiting.step {
             Step::Ready => true,
@@ -180,7 +183,7 @@ impl Outbox {
             Step::UnderWay => false,
         };
         let first = !self.waiting.iter().take(at).any(|earlier| earlier.item.channel == waiting.item.channel);
-        due && first
+        due && first && waiting.kept_by <= stored
     }
 
     fn find(&mut self, key: &str) -> Option<&mut Waiting> {

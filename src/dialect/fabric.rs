@@ -221,7 +221,7 @@ fn id_of(object: &str) -> Option<Cow<'_, str>> {
 
 /// A message's JSON, scanned already, read in one pass.
 fn message(row: &str) -> Result<Incoming<'_>, Malformed> {
-    let row: MessageRow<'_> = serde_json::from_str(row).map_err(|_| Malformed("a message whose fields do not read"))?;
+    let row: MessageRow<'_> = serde_json::from_str(row).or_else(|_| leniently(row))?;
     if row.id.is_empty() || row.id.len() > budget::ID_BYTES {
         return Err(Malformed("a message without a usable id"));
     }
@@ -240,6 +240,31 @@ fn message(row: &str) -> Result<Incoming<'_>, Malformed> {
         attachments: row.attachments.unwrap_or_default().into_iter().filter_map(attachment).collect(),
         at: plain(row.created_at).unwrap_or_default(),
         thread: None,
+    })
+}
+
+/// A message that serde_json does not take: half a surrogate pair (JavaScript cuts them so), a member that came twice or
+/// is of another type. What can be read counts.
+fn leniently(row: &str) -> Result<MessageRow<'_>, Malformed> {
+    fn text<'a>(object: &'a str, key: &str) -> Option<Text<'a>> {
+        json::member(object, key).and_then(json::string).map(Text)
+    }
+    let author = json::member(row, "author").map(|author| AuthorRow {
+        name: text(author, "name"),
+        bot: json::member(author, "bot").map(|bot| bot == "true"),
+    });
+    let mentions = json::member(row, "mentions").filter(|raw| raw.starts_with('['));
+    Ok(MessageRow {
+        id: id_of(row).ok_or(Malformed("a message without a usable id"))?,
+        channel_id: text(row, "channelId"),
+        author_id: text(row, "authorId"),
+        author,
+        text: text(row, "text"),
+        reply_to: text(row, "replyTo"),
+        client_nonce: text(row, "clientNonce"),
+        mentions: mentions.map(|raw| json::elements(raw).filter_map(json::string).map(Text).collect()),
+        attachments: json::member(row, "attachments").and_then(|raw| serde_json::from_str(raw).ok()),
+        created_at: text(row, "createdAt"),
     })
 }
 

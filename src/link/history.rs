@@ -123,6 +123,7 @@ impl Link {
             self.gap("channels_unread", odd.max(1), "rows of the channel list could not be read");
         }
         self.history.failures = 0;
+        self.listed = rows.len();
         self.resync(rows, whole, step);
         self.list_date_ms = got.date_ms;
         self.listed_once = true;
@@ -238,6 +239,7 @@ impl Link {
     /// The journal is written as far as this: channels whose first cursor is in it may be joined.
     pub fn stored(&mut self, upto: u64, step: &mut Step<'_>) {
         let now = step.now.at;
+        self.stored_upto = upto;
         for channel in &mut self.channels {
             if matches!(channel.gate, Gate::Storing(seq) if seq <= upto) {
                 channel.gate = Gate::Open;
@@ -460,7 +462,8 @@ impl Link {
             channel.lane.listed(id, None);
             return;
         }
-        let (baseline, name) = (channel.baseline, channel.row.id.clone());
+        // a lane that is not followed was flooded: what the socket brought then was not kept
+        let (baseline, name) = (channel.baseline && channel.lane.following(), channel.row.id.clone());
         let owned = self.judge(at, message, bytes, step);
         self.seen.insert(id);
         if owned.is_some() {

@@ -2,7 +2,7 @@
 
 use super::calls::Purpose;
 use super::channel::Channel;
-use super::{Link, News, State, refused_call};
+use super::{Link, News, State, refused_call, unreadable};
 use crate::address::{Verdict, verdict};
 use crate::backoff::Outcome;
 use crate::budget;
@@ -192,7 +192,7 @@ impl Link {
             }
         }
         for post in posts {
-            self.take_post(&about.channel, post, AskedBy::Turn, false);
+            self.take_post(&about.channel, post, AskedBy::Turn, step.next_store);
         }
         if last {
             self.turn_over(about);
@@ -221,10 +221,15 @@ impl Link {
         }
     }
 
-    /// Takes a post in; `unknown`: an earlier life of the daemon may have posted it.
-    pub fn take_post(&mut self, channel: &str, post: Post, asked_by: AskedBy, unknown: bool) {
+    fn take_post(&mut self, channel: &str, post: Post, asked_by: AskedBy, kept_by: u64) {
         let Post { key, text, reply_to, .. } = post;
-        self.outbox.push(Item { key, channel: channel.to_owned(), text, reply_to, asked_by }, unknown);
+        self.outbox.push(Item { key, channel: channel.to_owned(), text, reply_to, asked_by }, kept_by, false);
+    }
+
+    /// Takes a post of an earlier life in: it may have been posted then.
+    pub fn remember_post(&mut self, channel: String, post: Post) {
+        let Post { key, text, reply_to, .. } = post;
+        self.outbox.push(Item { key, channel, text, reply_to, asked_by: AskedBy::Turn }, 0, true);
     }
 
     /// A post that somebody asked for unasked by a message.
@@ -262,7 +267,7 @@ impl Link {
             let post = Post { key, text, reply_to: None, message: None };
             step.record(Record::Post { link: self.name(), channel: channel.clone(), post: post.clone() });
             let asked_by = if n == last { asked_by.clone() } else { AskedBy::Turn };
-            self.take_post(&channel, post, asked_by, false);
+            self.take_post(&channel, post, asked_by, step.next_store);
         }
         self.settle(step);
         Ok(())
@@ -299,7 +304,7 @@ impl Link {
         if !self.can_call() {
             return;
         }
-        while let Some((item, due)) = self.outbox.next(step.now.at) {
+        while let Some((item, due)) = self.outbox.next(step.now.at, self.stored_upto) {
             let purpose = match due {
                 Due::Post => Purpose::Post(item.key),
                 Due::LookUp => {
@@ -331,6 +336,12 @@ impl Link {
         match got.status {
             200..=299 => {
                 let id = self.dialect.posted(got.body);
+                let why = unreadable(&got, "a post was answered with something else than the message");
+                if id.is_none() && why.reason == Reason::HttpPortal {
+                    log::warn!("{}: {why}; it is looked up", self.seat.agent.name);
+                    self.why = Some(why);
+                    return self.outbox.unknown(key, now);
+                }
                 self.posted(key, id, step);
             }
             408 | 425 | 500..=502 | 504..=599 => {
@@ -415,7 +426,7 @@ impl Link {
             Answer::Got(_) | Answer::Failed { .. } => return self.outbox.unknown(&key, now),
         };
         let (mut rows, mut last, mut found) = (0, None, None);
-        self.dialect.history_rows(got.body, &mut |row| {
+        let whole = self.dialect.history_rows(got.body, &mut |row| {
             rows += 1;
             if let Row::Message(message, _) = row {
                 if message.nonce.as_deref() == Some(key.as_str()) {
@@ -424,6 +435,10 @@ impl Link {
                 last = Some(message.id.to_string());
             }
         });
+        if !whole && !got.cut {
+            // a page, or half an answer: no answer
+            return self.outbox.unknown(&key, now);
+        }
         match (found, last) {
             (Some(id), _) => self.posted(&key, Some(id), step),
             (None, Some(last)) if (rows >= budget::HISTORY_LIMIT || got.cut) && pages < LOOK_UP_PAGES => {

@@ -83,7 +83,7 @@ impl Link {
             reason,
             detail,
             next_try_s: next_try,
-            channels_total: self.channels.len(),
+            channels_total: self.listed,
             channels_joined: self.channels.iter().filter(|channel| channel.joined()).count(),
             channels_proven: self.channels.iter().filter(|channel| channel.proven.is_some()).count(),
             last_event_at: self.tally.last_event.map(rfc3339),

@@ -97,7 +97,11 @@ impl Relay {
             return self.agent_sends(agent, id, conv, text, now);
         }
         if let (Said::Garbled(why), Some(crew)) = (&said, self.crew_of(agent)) {
-            log::warn!("{}: {why}", crew.agent.name);
+            // the first, the second, the fourth … are said; all are counted
+            let count = crew.inbox.garbled + 1;
+            if count.is_power_of_two() {
+                log::warn!("{}: {why} ({count} so far)", crew.agent.name);
+            }
         }
         let became = self.step(now, |relay, step| relay.crew_of(agent).and_then(|crew| crew.inbox.said(said, step)));
         if let Some(became) = became {

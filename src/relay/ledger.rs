@@ -65,7 +65,7 @@ impl Ledger {
             link.remember_own(own);
         }
         for (channel, post) in self.kept.posts.remove(&name).unwrap_or_default() {
-            link.take_post(&channel, post, crate::outbox::AskedBy::Turn, true);
+            link.remember_post(channel, post);
         }
     }
 
