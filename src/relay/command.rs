@@ -75,7 +75,7 @@ impl Relay {
 
     fn tail(&mut self, client: Client, agent: Option<String>) {
         if let Some(name) = agent.as_ref().filter(|name| !self.crew.iter().any(|crew| crew.agent.name == **name)) {
-            let why = Why::new(Reason::Asked, format!("there is no agent {}", Clipped(name)));
+            let why = Why::new(Reason::ControlRequest, format!("there is no agent {}", Clipped(name)));
             return self.out.push_back(Output::Tell(client, Told::Refused(why)));
         }
         self.tails.insert(client, agent);
@@ -90,7 +90,7 @@ impl Relay {
             }
         });
         let told = if count == 0 {
-            Told::Refused(Why::new(Reason::Asked, format!("there is no agent {}", Clipped(agent))))
+            Told::Refused(Why::new(Reason::ControlRequest, format!("there is no agent {}", Clipped(agent))))
         } else {
             Told::Done(format!("{agent}: {count} link(s) reconnect with a fresh token"))
         };
@@ -223,7 +223,11 @@ impl Relay {
 
     /// Agents that were removed, and the daemon itself, end once nothing is open, or their time is over.
     pub(super) fn farewells(&mut self, now: Now) {
-        let over = |crew: &&Crew| crew.leaving.is_some_and(|at| at <= now.at || crew.inbox.open() == 0);
+        let idle = |crew: &Crew| {
+            let mut mine = self.links.iter().filter(|link| link.seat().agent.name == crew.agent.name);
+            crew.inbox.open() == 0 && mine.all(Link::posts_idle)
+        };
+        let over = |crew: &&Crew| crew.leaving.is_some_and(|at| at <= now.at || idle(crew));
         let leaving: Vec<(AgentId, String)> =
             self.crew.iter().filter(over).map(|crew| (crew.id, crew.agent.name.clone())).collect();
         for (id, name) in leaving {

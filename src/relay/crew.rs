@@ -147,7 +147,7 @@ impl Relay {
         let of_agent = |link: &&Link| link.seat().agent.name == agent;
         let in_guild = |link: &&Link| guild.as_ref().is_none_or(|guild| *guild == link.seat().guild.name);
         let mine: Vec<LinkId> = self.links.iter().filter(of_agent).filter(in_guild).map(Link::id).collect();
-        let mut last = refuse(format!("there is no agent {}", Clipped(agent)));
+        let mut last = Err(Why::new(Reason::ControlRequest, format!("there is no agent {}", Clipped(agent))));
         for link_id in mine {
             last = self.step(now, |relay, step| match relay.links.iter_mut().find(|link| link.id() == link_id) {
                 Some(link) => link.send(&channel, said, id, asked_by.clone(), step),
