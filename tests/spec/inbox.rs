@@ -203,15 +203,7 @@ fn a_flood_beyond_the_window_waits_in_history_and_not_in_memory() {
 fn attachments_are_metadata_by_default() {
     let mut w = World::chatty(33);
     w.run_live();
-    let wall = w.guild().wall();
-    let file = crate::world::model::Attachment {
-        id: "a1".into(),
-        name: "../p.jpg".into(),
-        media_type: "image/jpeg".into(),
-        bytes: vec![0; 999],
-    };
-    w.guild().model.say_all("general", "alice", "look", None, vec![file], wall);
-    w.guild().flush();
+    w.guild().say_with("general", "alice", "look", &[("a1", 999)]);
     w.run_for(secs(2));
     let got = w.agent().asked[0].turn.message.attachments.clone();
     assert_eq!((got[0].id.as_str(), got[0].name.as_str(), got[0].size), ("a1", "../p.jpg", 999));
@@ -224,15 +216,7 @@ fn attachments_are_fetched_before_the_turn_and_given_up_after_it() {
     let mut w = World::chatty(34);
     w.settings.agents[0].attachment_bytes = Some(1_000);
     w.run_live();
-    let wall = w.guild().wall();
-    let file = |id: &str, bytes| crate::world::model::Attachment {
-        id: id.into(),
-        name: "p.jpg".into(),
-        media_type: "image/jpeg".into(),
-        bytes: vec![0; bytes],
-    };
-    w.guild().model.say_all("general", "alice", "look", None, vec![file("a1", 900), file("a2", 1_001)], wall);
-    w.guild().flush();
+    w.guild().say_with("general", "alice", "look", &[("a1", 900), ("a2", 1_001)]);
     w.run_for(secs(5));
     let (turn, done) = (w.agent().asked[0].turn.clone(), w.discarded.clone());
     let fetched: Vec<_> = turn.message.attachments.iter().map(|a| a.fetched.clone()).collect();

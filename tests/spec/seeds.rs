@@ -149,10 +149,7 @@ fn live_through(seed: u64) -> World {
         w.run_for(pause);
     }
     w.start();
-    let hall = w.guild();
-    (hall.up, hall.dark, hall.deaf_sessions) = (true, false, 0);
-    hall.trouble.clear();
-    hall.model.faults.clear();
+    w.guild().heal();
     w.run_for(mins(25));
     w
 }

