@@ -91,7 +91,7 @@ impl Disk {
         self.directory.join("attachments")
     }
 
-    /// Writes whole records, or begins the journal anew with them. What is known at once is returned, the rest posted.
+    /// Appends whole records, or begins the journal anew with these bytes, its header included. What is known at once is returned, the rest posted.
     pub fn store(&mut self, seq: u64, bytes: Vec<u8>, anew: bool) -> Option<Stored> {
         match &mut self.hand {
             Hand::Here(keeper) => keeper.take(Task { seq, bytes, anew }, clock::now().at),

@@ -139,6 +139,7 @@ fn an_answer_that_is_not_101_has_its_own_reason() {
         ("429 Too Many Requests\r\n\r\n", Reason::RateLimited),
         ("500 Internal Server Error\r\n\r\n", Reason::HttpStatus),
         ("502 Bad Gateway\r\n\r\n", Reason::GuildRestarting),
+        ("503 Service Unavailable\r\n\r\n", Reason::GuildRestarting),
         ("504 Gateway Timeout\r\n\r\n", Reason::GuildRestarting),
     ] {
         let lost = Seat::at(answering(format!("HTTP/1.1 {answer}"))).lost();
@@ -150,7 +151,7 @@ fn an_answer_that_is_not_101_has_its_own_reason() {
 #[test]
 fn a_refusal_says_when_to_come_back() {
     let lost = Seat::at(answering("HTTP/1.1 503 X\r\nRetry-After: 9\r\n\r\n")).lost();
-    assert_eq!((lost.why.reason, lost.retry_after_ms), (Reason::GuildRestarting, Some(9_000)));
+    assert_eq!((lost.why.reason, lost.retry_after_ms), (Reason::RateLimited, Some(9_000)));
 }
 
 #[test]

@@ -58,18 +58,17 @@ impl Journal {
         Ok(())
     }
 
-    /// Replaces everything.
+    /// Replaces everything with these bytes, header included.
     pub(super) fn renew(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let new = self.directory.join("journal.new");
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&new)?;
-        file.write_all(HEADER)?;
         file.write_all(bytes)?;
         if self.hard {
             file.sync_data()?;
         }
         std::fs::rename(&new, self.path())?;
         self.file = Some(file);
-        self.good = (HEADER.len() + bytes.len()) as u64;
+        self.good = bytes.len() as u64;
         self.sync_directory()
     }
 
@@ -78,7 +77,7 @@ impl Journal {
     pub(super) fn repair(&mut self, unsure: &[u8]) -> Result<(), Error> {
         self.file = None;
         if self.good == 0 {
-            return self.renew(unsure);
+            return self.renew(&[HEADER, unsure].concat());
         }
         let mut file = OpenOptions::new().write(true).open(self.path())?;
         file.set_len(self.good)?;

@@ -125,11 +125,8 @@ impl Keeper {
     fn renew(&mut self, bytes: &[u8], now: Moment) -> Stored {
         match self.journal.renew(bytes) {
             Ok(()) => self.clean(),
-            Err(error) => {
-                // the old journal still stands; replaying the new one's records behind it says the same
-                self.remember(bytes);
-                self.failed(&error, now)
-            }
+            // the old journal still stands, and the relay says everything again with its next record
+            Err(error) => self.failed(&error, now),
         }
     }
 

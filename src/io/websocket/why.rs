@@ -57,6 +57,7 @@ fn of_answer(answer: &Response<Option<Vec<u8>>>, at: &str) -> Lost {
         404 | 410 => Reason::CfgPath,
         426 => Reason::CfgTransport,
         429 => Reason::RateLimited,
+        503 if retry_after_ms.is_some() => Reason::RateLimited,
         502..=504 => Reason::GuildRestarting,
         _ => Reason::HttpStatus,
     };
