@@ -11,7 +11,7 @@ use super::tls::Rules;
 use super::websocket::Lines;
 use super::{Happening, Post, clock, signals};
 use crate::budget;
-use crate::moment::{Now, sooner};
+use crate::moment::{Moment, Now, sooner};
 use crate::port::{Client, Command, Input, Output, Told, Wire};
 use crate::reason::{Reason, Why};
 use crate::relay::{self, Relay};
@@ -82,8 +82,13 @@ struct Shell {
     heap: fn() -> (usize, usize),
     heap_limit: usize,
     reload: Box<dyn Fn() -> Result<Settings, String>>,
+    /// When time was last told to the relay.
+    ticked: Moment,
     ended: bool,
 }
+
+/// Between two ticks: a deadline that only a happening can move starves neither the tasks nor the board.
+const TICK_MS: u64 = 5;
 
 impl Shell {
     fn start(options: Options, executor: &Rc<LocalExecutor<'static>>, post: Post) -> Result<Self, Fatal> {
@@ -104,8 +109,8 @@ impl Shell {
         let options = relay::Options { attachments: disk.attachments(), seed, build_ms: clock::BUILD_MS };
         log::info!("guild-bridge {} runs {}", env!("CARGO_PKG_VERSION"), config_path.display());
         let relay = Relay::new(settings, kept, options, clock::now());
-        let known = VecDeque::new();
-        Ok(Self { relay, lines, workers, agents, control, disk, known, heap, heap_limit, reload, ended: false })
+        let (known, ticked) = (VecDeque::new(), Moment::default());
+        Ok(Self { relay, lines, workers, agents, control, disk, known, heap, heap_limit, reload, ticked, ended: false })
     }
 
     async fn serve(&mut self, happenings: &Receiver<Happening>) {
@@ -117,7 +122,8 @@ impl Shell {
                 self.take(happening, now);
             }
             // a stream of happenings does not hold time back
-            if self.relay.deadline().is_some_and(|due| due <= now.at) {
+            if self.deadline().is_some_and(|due| due <= now.at) {
+                self.ticked = now.at;
                 self.relay.tick(now);
             }
             if let Some(stored) = self.disk.tick(now.at) {
@@ -136,7 +142,7 @@ impl Shell {
             return Some(queued);
         }
         let happening = async { happenings.recv().await.ok() };
-        match sooner(self.relay.deadline(), self.disk.deadline()) {
+        match sooner(self.deadline(), self.disk.deadline()) {
             None => happening.await,
             Some(due) => {
                 // a deadline that is always due must not keep the pumps from running
@@ -148,6 +154,11 @@ impl Shell {
                 future::or(happening, late).await
             }
         }
+    }
+
+    /// When the relay is told the time.
+    fn deadline(&self) -> Option<Moment> {
+        self.relay.deadline().map(|due| due.max(self.ticked.after_ms(TICK_MS)))
     }
 
     fn take(&mut self, happening: Happening, now: Now) {
