@@ -60,7 +60,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
     let (post, happenings) = smol::channel::bounded(budget::HAPPENINGS);
     let signals = signals::listen().map_err(|error| Fatal::Internal(format!("signals: {error}")))?;
     executor.spawn(signals::pump(signals, post.clone())).detach();
-    // the reactor has a thread of its own; without `smol::block_on` the two do not fight for it
+    // not `smol::block_on`: it takes the reactor from its thread and back, 12 context switches a ping instead of 3
     future::block_on(executor.run(async {
         let mut shell = Shell::start(options, &executor, post)?;
         shell.serve(&happenings).await;
