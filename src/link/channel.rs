@@ -35,6 +35,8 @@ pub struct Channel {
     pub goes_on: bool,
     /// Rows asked for in a page.
     pub limit: usize,
+    /// The reading that is under way began with the oldest that history keeps.
+    pub from_start: bool,
     /// Reads that failed in a row.
     pub failures: u32,
     join: Join,
@@ -95,6 +97,7 @@ impl Channel {
             baseline: false,
             wanted: false,
             goes_on: false,
+            from_start: false,
             limit: budget::HISTORY_LIMIT,
             failures: 0,
             join: Join::default(),

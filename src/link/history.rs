@@ -40,6 +40,8 @@ pub struct Reading {
     busy: bool,
     /// No page before this.
     not_before: Option<Moment>,
+    /// `not_before` is when the guild can be believed to have heard a join: an answer ends the wait.
+    for_a_join: bool,
     /// The channel read last: the next one goes first.
     turn: usize,
     /// Lists and pages that failed in a row.
@@ -50,6 +52,13 @@ impl Reading {
     /// The connection is gone.
     pub fn forget(&mut self) {
         *self = Self { turn: self.turn, ..Self::default() };
+    }
+
+    /// A join was answered.
+    pub fn join_answered(&mut self) {
+        if std::mem::take(&mut self.for_a_join) {
+            self.not_before = None;
+        }
     }
 }
 
@@ -334,6 +343,7 @@ impl Link {
         let gently = channel.lane.following() || channel.row.last == Newest::Unsaid;
         self.history.turn = at;
         self.history.busy = true;
+        self.history.for_a_join = false;
         self.history.not_before = gently.then(|| now.after_ms(1_000 / budget::HISTORY_CALLS_PER_S));
         self.call(Purpose::History(page), false, step);
     }
@@ -343,6 +353,7 @@ impl Link {
         let waits = self.channels.iter().filter(|channel| self.readable(channel));
         let soonest = waits.fold(None, |soonest, channel| sooner(soonest, channel.join_settles()));
         self.history.not_before = soonest.filter(|at| *at > now);
+        self.history.for_a_join = self.history.not_before.is_some();
     }
 
     pub(super) fn history_answered(&mut self, page: Page, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
@@ -380,18 +391,20 @@ impl Link {
         }
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.goes_on = brought.passed > 0;
+        channel.from_start |= page.after.is_none();
         if got.cut {
             channel.limit = (page.limit / 2).max(1);
         } else if brought.full {
             channel.wanted = true;
         } else if brought.rows < page.limit || brought.passed == 0 {
             let end = channel.lane.read_to_end();
-            cut = !cut && end.unlisted > 0;
+            let forgotten = self.done_before.remove(&page.channel).is_some_and(|done| !done.is_empty());
+            cut = !cut && (end.unlisted > 0 || (channel.from_start && forgotten));
+            channel.from_start = false;
             channel.wanted = end.again;
             channel.goes_on = false;
             channel.limit = budget::HISTORY_LIMIT;
             channel.baseline = channel.baseline || channel.join_settles().is_some_and(|at| at <= sent);
-            self.done_before.remove(&page.channel);
             if cut {
                 let detail = format!("{}: what was heard before is not all there any more", channel.row.name);
                 self.gap("history_cut", 1, &detail);
@@ -460,6 +473,9 @@ impl Link {
         }
         if self.seen.contains(id) {
             channel.lane.listed(id, None);
+            if let Some(done) = self.done_before.get_mut(&channel.row.id) {
+                done.retain(|done| done != id);
+            }
             return;
         }
         // a lane that is not followed was flooded: what the socket brought then was not kept

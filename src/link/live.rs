@@ -34,8 +34,8 @@ pub struct Live {
     pub list_at: Moment,
     /// Connected without a miss until then clears the record.
     stable_at: Option<Moment>,
-    /// Deaf, and staying: when the next attempt begins.
-    pub deaf_until: Option<Moment>,
+    /// Deaf or denied everywhere, and staying for history's sake: when the next attempt begins.
+    pub retry_at: Option<Moment>,
     /// `joined N channel(s)` was said.
     joins_told: bool,
     suspects: Vec<Suspect>,
@@ -61,7 +61,7 @@ impl Link {
         };
         let known = self.channels.iter().any(|channel| matches!(channel.gate, Gate::Open));
         let deaf = self.deaf_sessions >= DEAF_SESSIONS;
-        let deaf_until = deaf.then(|| self.deaf_rest(step));
+        let retry_at = deaf.then(|| self.next_attempt(step));
         let live = Live {
             cable,
             since: now,
@@ -70,7 +70,7 @@ impl Link {
             missed: false,
             list_at: if known { now.after_ms(500) } else { now },
             stable_at: Some(now.after_ms(self.seat.timing.stable_ms)),
-            deaf_until,
+            retry_at,
             joins_told: false,
             suspects: Vec::new(),
             brought: Window::new(HEARD_IDS),
@@ -82,8 +82,8 @@ impl Link {
         self.outbox.wake(now);
     }
 
-    /// The next attempt of a link that stays connected though it is deaf.
-    fn deaf_rest(&mut self, step: &mut Step<'_>) -> Moment {
+    /// The next attempt of a link that stays connected though it hears nothing.
+    fn next_attempt(&mut self, step: &mut Step<'_>) -> Moment {
         step.now.at.after(self.backoff.rest_after(Outcome::Failed(Class::Network), step.rng))
     }
 
@@ -119,6 +119,7 @@ impl Link {
             JoinAnswer::Denied(why) => self.denied(at, &why, step),
             JoinAnswer::Unclear => channel.join_answered(),
         }
+        self.history.join_answered();
         self.list_when_joins_settle(now);
     }
 
@@ -171,7 +172,7 @@ impl Link {
         }
         let State::Up(live) = &mut self.state else { return };
         if by_message {
-            live.deaf_until = None;
+            live.retry_at = None;
         }
         live.was_proven = true;
         if self.deaf_sessions > 0 {
@@ -192,9 +193,13 @@ impl Link {
         let (agent, name) = (&self.seat.agent.name, channel.row.name.clone());
         log::warn!("{agent}: {}: {name} on {}: {why}", Reason::AuthDeniedChannel, self.seat.guild.name);
         self.why = Some(Why::new(Reason::AuthDeniedChannel, format!("{name}: {why}")));
-        if self.channels.iter().all(|channel| channel.denied()) {
-            let why = Why::new(Reason::AuthDeniedChannel, format!("every channel was denied; the last, {name}: {why}"));
-            self.end_session(why, step);
+        let all = self.channels.iter().all(|channel| channel.denied());
+        if all && matches!(&self.state, State::Up(live) if live.retry_at.is_none()) {
+            // history is read meanwhile; a fresh token may be let in
+            let until = self.next_attempt(step);
+            if let State::Up(live) = &mut self.state {
+                live.retry_at = Some(until);
+            }
         }
     }
 
@@ -225,13 +230,13 @@ impl Link {
         let suspects = live.suspects.iter().map(|suspect| suspect.due).min();
         let soonest = sooner(sooner(live.cable.session.deadline(), joins), sooner(suspects, live.stable_at));
         let list = if self.listing() { None } else { Some(live.list_at) };
-        sooner(sooner(soonest, live.deaf_until), sooner(list, self.read_deadline()))
+        sooner(sooner(soonest, live.retry_at), sooner(list, self.read_deadline()))
     }
 
     pub(super) fn live_timers(&mut self, step: &mut Step<'_>) {
         let now = step.now.at;
         let State::Up(live) = &mut self.state else { return };
-        if live.deaf_until.is_some_and(|at| at <= now) {
+        if live.retry_at.is_some_and(|at| at <= now) {
             self.hang_up(step);
             self.begin_attempt(step);
             return;
@@ -281,7 +286,7 @@ impl Link {
             live.list_at = live.list_at.min(now.after_ms(500));
             return;
         }
-        if live.deaf_until.is_some() {
+        if live.retry_at.is_some() {
             return;
         }
         self.deaf_sessions = self.deaf_sessions.saturating_add(1);
@@ -301,9 +306,9 @@ impl Link {
             self.seat.timing.unproven_ms / 1000
         );
         self.why = Some(why);
-        let until = self.deaf_rest(step);
+        let until = self.next_attempt(step);
         if let State::Up(live) = &mut self.state {
-            live.deaf_until = Some(until);
+            live.retry_at = Some(until);
             live.list_at = live.list_at.min(now.after_ms(self.seat.timing.unproven_ms));
         }
         self.since = now;

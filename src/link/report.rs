@@ -65,7 +65,7 @@ impl Link {
     pub fn status(&self, now: Now) -> LinkStatus {
         let next_try = match &self.state {
             State::Resting { until, .. } => Some(until.since_ms(now.at).div_ceil(1000)),
-            State::Up(live) => live.deaf_until.map(|until| until.since_ms(now.at).div_ceil(1000)),
+            State::Up(live) => live.retry_at.map(|until| until.since_ms(now.at).div_ceil(1000)),
             _ => None,
         };
         let (reason, mut detail) = match &self.why {

@@ -88,6 +88,7 @@ impl Ledger {
         let outgrown = self.log_bytes > budget::JOURNAL_BYTES.max(2 * self.base_bytes);
         let anew = !self.begun || outgrown;
         if anew {
+            bytes.extend_from_slice(journal::HEADER);
             for record in self.everything(links) {
                 journal::encode(&record, &mut bytes);
             }

@@ -247,7 +247,7 @@ impl World {
         while self.writes.front().is_some_and(|w| w.0 <= seq) {
             let Some((_, bytes, anew)) = self.writes.pop_front() else { break };
             if anew {
-                self.kept = guild_bridge::journal::HEADER.to_vec();
+                self.kept.clear();
             }
             self.kept.extend_from_slice(&bytes);
         }

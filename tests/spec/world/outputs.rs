@@ -71,7 +71,7 @@ impl World {
                 let writes = std::mem::take(&mut self.writes);
                 for (_, bytes, anew) in writes {
                     if anew {
-                        self.kept = guild_bridge::journal::HEADER.to_vec();
+                        self.kept.clear();
                     }
                     self.kept.extend_from_slice(&bytes);
                 }
