@@ -135,8 +135,8 @@ impl Stage {
 
     /// SIGKILL to the daemon.
     pub fn kill(&mut self) {
-        self.watch();
         self.bridge.kill();
+        self.watch();
         self.kills += 1;
         self.replayed = (self.replayed.0 + self.replayed.1, 0);
         self.last = Default::default();
@@ -165,13 +165,11 @@ impl Stage {
         let word = |field: &str| link[field].as_str().unwrap_or_default().to_owned();
         let now = (word("state"), word("reason"));
         if now != self.last && !now.0.is_empty() {
-            let why = word("detail");
-            let why = if now.0 == "live" {
-                format!("{} of {} channels proven", link["channels_proven"], link["channels_total"])
-            } else {
-                why
-            };
-            let reason = if now.1.is_empty() || now.0 == "live" { String::new() } else { format!(" [{}]", now.1) };
+            let proven = format!("{} of {} channels proven", link["channels_proven"], link["channels_total"]);
+            // what went wrong last stays in status; while the link is well it is no news
+            let well = now.0 == "live" && now.1 != "deaf.history";
+            let why = if well { proven } else { word("detail") };
+            let reason = if well || now.1.is_empty() { String::new() } else { format!(" [{}]", now.1) };
             self.tell("bridge", &format!("{}{reason}  {why}", now.0));
             self.last = now;
         }

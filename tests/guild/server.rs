@@ -56,6 +56,7 @@ struct Running {
     stop: tokio::sync::oneshot::Sender<()>,
     thread: std::thread::JoinHandle<()>,
     io: SocketIo,
+    runtime: tokio::runtime::Handle,
 }
 
 struct Shared {
@@ -136,9 +137,8 @@ impl Guild {
     pub fn stop(&mut self, politely: bool) {
         let Some(running) = self.running.take() else { return };
         if politely {
-            // joined by the runtime's own end
             let io = running.io.clone();
-            std::thread::spawn(move || futures_lite::future::block_on(io.close()));
+            running.runtime.spawn(async move { io.close().await });
             std::thread::sleep(Duration::from_millis(50));
         }
         let _ = running.stop.send(());
@@ -161,7 +161,7 @@ impl Guild {
             runtime.block_on(async {
                 let door = Door::open(address, tls).await;
                 let (app, io) = application(&options, &shared);
-                told.send((door.port(), io)).unwrap();
+                told.send((door.port(), io, tokio::runtime::Handle::current())).unwrap();
                 let service = app.into_make_service_with_connect_info::<Peer>();
                 let served = std::future::IntoFuture::into_future(axum::serve(door, service));
                 tokio::select! {
@@ -173,9 +173,9 @@ impl Guild {
             runtime.shutdown_background();
         };
         let thread = std::thread::Builder::new().name("guild".into()).spawn(serve).unwrap();
-        let (port, io) = hears.recv().expect("the guild's port is free");
+        let (port, io, runtime) = hears.recv().expect("the guild's port is free");
         self.port = port;
-        self.running = Some(Running { stop, thread, io });
+        self.running = Some(Running { stop, thread, io, runtime });
     }
 
     /// Away and back at once.
