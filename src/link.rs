@@ -490,9 +490,9 @@ impl Link {
     }
 
     fn lost(&mut self, lost: Lost, step: &mut Step<'_>) {
-        if let Some(cable) = self.cable() {
-            cable.gone = true;
-        }
+        // a pump may have told its end before it heard that we left: what ended the session is known already
+        let Some(cable) = self.cable() else { return };
+        cable.gone = true;
         if let Some(ms) = lost.retry_after_ms {
             return self.end_attempt(lost.why, Outcome::ToldToWait(Duration::from_millis(ms)), step);
         }

@@ -75,6 +75,8 @@ pub struct World {
     order: u64,
     /// Lines that the relay has open, with whether a frame is on its way.
     lines: BTreeMap<Line, bool>,
+    /// Lines of this life that were hung up.
+    left: BTreeSet<Line>,
     /// Which guild a line was dialled to.
     places: BTreeMap<Line, usize>,
     writes: VecDeque<(u64, Vec<u8>, bool)>,
@@ -201,7 +203,7 @@ impl World {
     /// One happening for the relay; what it wants is done, and its status is looked at.
     fn feed(&mut self, happening: Happening) {
         if let Some(line) = happening.line() {
-            let Some(busy) = self.lines.get_mut(&line) else { return };
+            let Some(busy) = self.lines.get_mut(&line) else { return self.feed_late(line, happening) };
             match happening {
                 Happening::Sent(_) => *busy = false,
                 Happening::Lost(..) => drop(self.lines.remove(&line)),
@@ -215,6 +217,16 @@ impl World {
         }
         self.perform();
         self.watch();
+    }
+
+    /// News of a line that was hung up: a pump may have told it before it heard of the end.
+    fn feed_late(&mut self, line: Line, happening: Happening) {
+        let now = self.now();
+        if let (Some(relay), true) = (&mut self.relay, self.left.contains(&line)) {
+            happening.into_input(|input| relay.handle(input, now));
+            self.perform();
+            self.watch();
+        }
     }
 
     fn watch(&mut self) {
@@ -260,6 +272,7 @@ impl World {
         self.writes.clear();
         self.workers = Default::default();
         self.names.clear();
+        self.left.clear();
         for line in std::mem::take(&mut self.lines).into_keys() {
             let socket = Socket { life: self.life, line: (line.link.0, line.attempt) };
             for place in 0..self.halls.len() {

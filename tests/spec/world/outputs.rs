@@ -110,6 +110,7 @@ impl World {
         if self.lines.remove(&line).is_none() {
             return;
         }
+        self.left.insert(line);
         let (socket, due) = (self.socket(line), self.at + self.halls[place].latency_ms);
         if self.halls[place].dark {
             return;

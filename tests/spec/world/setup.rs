@@ -6,7 +6,7 @@ use super::hall::Hall;
 use super::story::Story;
 use guild_bridge::secret::Secret;
 use guild_bridge::settings::{Agent, DialectName, Guild, RespondTo, Settings, Timing, Transport};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 impl World {
     /// One guild `acme` with the channel `general`, where alice and the agent recruiter are; nothing runs yet.
@@ -53,6 +53,7 @@ impl World {
             queue: BTreeMap::new(),
             order: 0,
             lines: BTreeMap::new(),
+            left: BTreeSet::new(),
             places: BTreeMap::new(),
             writes: VecDeque::new(),
             workers: Default::default(),
