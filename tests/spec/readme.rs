@@ -1,10 +1,14 @@
 //! What the papers say is what the program takes: the README's tables and configurations, the board's configuration.
 
 use crate::folder::Folder;
+use guild_bridge::agent::Said;
+use guild_bridge::agent::line::{self, Heard};
 use guild_bridge::config::schema::{self, Field, Kind, Shape};
 use guild_bridge::config::{Loaded, load};
 use guild_bridge::reason::Reason;
 use guild_bridge::settings::{Timing, Transport};
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 const README: &str = include_str!("../../README.md");
 const BOARD: &str = include_str!("../../board/common/config.jsonc");
@@ -18,7 +22,7 @@ fn blocks(mark: &str) -> Vec<&'static str> {
 /// A configuration with its secrets' files replaced by one that is there.
 fn read(text: &str) -> Loaded {
     let folder = Folder::new();
-    let key = folder.file("key", 0o600, "k-123\n");
+    let key = folder.file("recruiter.key", 0o600, "k-123\n");
     let mut own = String::new();
     for (place, part) in text.split('"').enumerate() {
         let secret = place % 2 == 1 && part.starts_with("/etc/guild-bridge/keys/");
@@ -181,4 +185,20 @@ fn the_two_commands_stand_at_the_top() {
     let (top, _) = README.split_once("\n## ").unwrap();
     assert_eq!(blocks("sh").first().copied(), Some("cargo run --release --example demo\ncargo test\n"));
     assert!(top.contains("cargo run --release --example demo"));
+}
+
+#[test]
+fn the_agent_in_the_readme_answers() {
+    let [script] = blocks("python")[..] else { panic!("one agent is shown") };
+    let folder = Folder::new();
+    let file = folder.file("agent.py", 0o644, script);
+    let mut command = Command::new("python3");
+    let child = command.arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+    let Ok(mut child) = child else { return println!("SKIP no python3 here") };
+    let message = README.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap().replace('\n', "");
+    writeln!(child.stdin.take().unwrap(), "{message}").unwrap();
+    let out = child.wait_with_output().unwrap();
+    let said = String::from_utf8(out.stdout).unwrap();
+    let reply = Said::Reply { turn: "t_5f…".into(), text: "you said: status?".into(), last: true };
+    assert_eq!(line::decode(said.trim_end()), Ok(Heard::Said(reply)), "{said}");
 }
