@@ -139,7 +139,7 @@ pub enum Output {
     Store {
         /// Counts up.
         seq: u64,
-        /// Whole records.
+        /// Whole records, behind the journal's header where it begins anew.
         bytes: Vec<u8>,
         /// The bytes replace everything that was kept.
         anew: bool,

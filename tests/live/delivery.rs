@@ -57,10 +57,9 @@ fn twenty_kills() -> Ended {
     let lost: Vec<usize> = (0..said).filter(|n| answers(&scene, *n) == 0).collect();
     let doubled: Vec<usize> = (0..said).filter(|n| answers(&scene, *n) > 1).collect();
     let last = scene.bridge.link("recruiter");
-    assert!(
-        lost.is_empty() && doubled.is_empty(),
-        "seed {seed}, {said} said: lost {lost:?}, doubled {doubled:?}; {last}"
-    );
+    let (runs, tail) = (scene.bridge.runs(), scene.bridge.tail());
+    let story = format!("seed {seed}, {said} said; it runs: {runs}; {last}; log:\n{tail}");
+    assert!(lost.is_empty() && doubled.is_empty(), "lost {lost:?}, doubled {doubled:?}; {story}");
     println!("  20 kills: {said} messages said, 0 lost, 0 replies doubled (seed {seed})");
     scene.end()
 }
