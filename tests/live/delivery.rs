@@ -10,6 +10,7 @@ use std::time::Duration;
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario("twenty_kills_lose_nothing_and_double_nothing", 150, twenty_kills),
+    Scenario("starts_that_are_killed_at_once_leave_the_next_one_well", 60, killed_starts),
     Scenario("five_hundred_messages_reach_an_agent_in_order", 90, five_hundred),
     Scenario("a_post_that_is_stored_and_whose_answer_is_lost_is_not_doubled", 40, || lost_answer(true)),
     Scenario("a_guild_without_keys_is_asked_before_a_post_is_repeated", 40, || lost_answer(false)),
@@ -61,6 +62,20 @@ fn twenty_kills() -> Ended {
     let story = format!("seed {seed}, {said} said; it runs: {runs}; {last}; log:\n{tail}");
     assert!(lost.is_empty() && doubled.is_empty(), "lost {lost:?}, doubled {doubled:?}; {story}");
     println!("  20 kills: {said} messages said, 0 lost, 0 replies doubled (seed {seed})");
+    scene.end()
+}
+
+fn killed_starts() -> Ended {
+    let mut scene = Scene::new(Options::default());
+    scene.bridge.write();
+    for n in 0..100 {
+        scene.bridge.spawn();
+        std::thread::sleep(Duration::from_millis(n % 50));
+        scene.bridge.kill();
+    }
+    scene.bridge.spawn();
+    scene.bridge.wait_state("recruiter", "live", 10);
+    scene.talk("hello", 5);
     scene.end()
 }
 
