@@ -84,14 +84,14 @@ fn a_reconnection_after_expiry_is_not_noticed_by_a_guild_with_middleware() {
     reconnects_past_expiry(&["--reject", "middleware"]);
 }
 
-/// A guild that turns everyone away for `reason`, until it takes them again.
-fn refuses(flags: &[&str], reason: &str) {
+/// A guild that turns everyone away for `reason`, until it takes them again; meanwhile the link is in `state`, and tries.
+fn refuses(flags: &[&str], reason: &str, state: &str) {
     let mut scene = Scene::new(&[&["--joinAck", "ok"], flags].concat());
     scene.until_state("live");
     scene.talk("before");
     scene.guild.set(&json!({ "refuse": -1 }));
     scene.guild.tell("cut");
-    scene.until(&format!("a rest for {reason}"), 20, |link| link["state"] == "backoff" && link["reason"] == reason);
+    scene.until(&format!("{state}, {reason}"), 20, |link| link["state"] == state && link["reason"] == reason);
     scene.guild.say("while it was turned away");
     let before = scene.guild.count("connects");
     scene.until_count("connects", before + 1);
@@ -103,23 +103,23 @@ fn refuses(flags: &[&str], reason: &str) {
 }
 
 fn a_fresh_token_that_is_disconnected_is_told_as_such() {
-    refuses(&["--reject", "disconnect"], "auth.disconnected");
+    refuses(&["--reject", "disconnect"], "auth.disconnected", "backoff");
 }
 
 fn a_fresh_token_that_gets_a_soft_41_is_told_as_such() {
-    refuses(&["--reject", "soft"], "auth.disconnected");
+    refuses(&["--reject", "soft"], "auth.disconnected", "backoff");
 }
 
 fn a_fresh_token_that_middleware_refuses_is_told_as_such() {
-    refuses(&["--reject", "middleware"], "auth.connect_error");
+    refuses(&["--reject", "middleware"], "auth.connect_error", "backoff");
 }
 
 fn a_fresh_token_whose_join_throws_is_told_as_such() {
-    refuses(&["--reject", "silent", "--joinDenied", "exception"], "auth.denied_channel");
+    refuses(&["--reject", "silent", "--joinDenied", "exception"], "auth.denied_channel", "unproven");
 }
 
 fn a_fresh_token_whose_join_is_refused_in_its_ack_is_told_as_such() {
-    refuses(&["--reject", "silent", "--joinDenied", "ack"], "auth.denied_channel");
+    refuses(&["--reject", "silent", "--joinDenied", "ack"], "auth.denied_channel", "unproven");
 }
 
 fn a_fresh_token_that_is_silently_ignored_is_found_out_by_history() {
