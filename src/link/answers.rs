@@ -1,0 +1,157 @@
+//! A session's HTTP calls: made with its token or one of their own, and given to whoever waits for their answer.
+
+use super::calls::{self, Purpose, UnderWay};
+use super::{Link, State};
+use crate::backoff::{Class, Outcome};
+use crate::budget;
+use crate::call::{Answer, Got};
+use crate::dialect::Request;
+use crate::moment::Moment;
+use crate::reason::{Reason, Why};
+use crate::step::Step;
+use crate::text::Clipped;
+use std::time::Duration;
+
+impl Link {
+    /// Whether calls can be made: there is a token for them, or a session that may mint one.
+    pub(super) fn can_call(&self) -> bool {
+        matches!(self.state, State::Up(_)) || self.calls.bearer_left()
+    }
+
+    pub(super) fn call(&mut self, purpose: Purpose, repeated: bool, step: &mut Step<'_>) {
+        if !self.calls.has_bearer(step.now.at) {
+            self.calls.hold(purpose, repeated);
+            if !self.calls.any(|purpose| *purpose == Purpose::Bearer) {
+                self.mint(Purpose::Bearer, step);
+            }
+            return;
+        }
+        if let Some(request) = self.request(&purpose) {
+            self.calls.send(purpose, repeated, request, step);
+        }
+    }
+
+    pub(super) fn minted_bearer(&mut self, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
+        match self.fresh(answer, sent, step) {
+            // it is used even if it nears its end already: another one would be no better
+            Ok(fresh) if fresh.life().end() > step.now.at => {
+                self.calls.set_bearer(fresh.for_calls());
+                for (purpose, repeated) in self.calls.release() {
+                    if let Some(request) = self.request(&purpose) {
+                        self.calls.send(purpose, repeated, request, step);
+                    }
+                }
+            }
+            other => {
+                let ended = Why::new(Reason::HttpBody, "the mint's tokens have ended before they can be used");
+                let why = other.err().map_or(ended, |(why, _)| why);
+                log::warn!("{}: {}: no token for calls: {why}", self.seat.agent.name, self.seat.guild.name);
+                for (purpose, _) in self.calls.release() {
+                    self.call_failed(&purpose, why.clone(), step);
+                }
+                self.why = Some(why);
+            }
+        }
+    }
+
+    /// A call but the mint came back: a 401 mints once and repeats once.
+    pub(super) fn answered(&mut self, call: UnderWay, answer: Answer<'_>, step: &mut Step<'_>) {
+        let unauthorised = matches!(&answer, Answer::Got(got) if got.status == 401);
+        if unauthorised && !call.repeated {
+            self.calls.drop_bearer();
+            return self.call(call.purpose, true, step);
+        }
+        if unauthorised {
+            let why = Why::new(Reason::AuthHttp401, "a call was answered 401 with a token minted for it");
+            self.call_failed(&call.purpose, why.clone(), step);
+            if matches!(call.purpose, Purpose::Channels | Purpose::History(_)) && matches!(self.state, State::Up(_)) {
+                self.end_session(why, step);
+            }
+            return;
+        }
+        match call.purpose {
+            Purpose::Handshake | Purpose::Bearer => {}
+            Purpose::Channels => self.channels_answered(answer, call.sent, step),
+            Purpose::History(page) => self.history_answered(page, answer, call.sent, step),
+            Purpose::Post(key) => self.post_answered(&key, answer, step),
+            Purpose::LookUp { key, channel, pages, .. } => self.look_up_answered(key, channel, pages, answer, step),
+            Purpose::Attachment { turn, id, path, .. } => self.attachment_answered(turn, id, path, answer),
+        }
+    }
+
+    pub(super) fn request(&self, purpose: &Purpose) -> Option<Request> {
+        Some(match purpose {
+            Purpose::Handshake | Purpose::Bearer => return None,
+            Purpose::Channels => self.dialect.channels(),
+            Purpose::History(page) => self.dialect.history(&page.channel, page.after.as_deref(), page.limit),
+            Purpose::LookUp { channel, after, .. } => {
+                self.dialect.history(channel, after.as_deref(), budget::HISTORY_LIMIT)
+            }
+            Purpose::Post(key) => {
+                let item = self.outbox.items().find(|item| item.key == *key)?;
+                self.dialect.post(&item.channel, &item.text, item.reply_to.as_deref(), key)
+            }
+            Purpose::Attachment { id, path, max_bytes, .. } => {
+                calls::into_file(self.dialect.attachment(id), path.clone(), *max_bytes)
+            }
+        })
+    }
+
+    /// A call could not be made at all.
+    pub(super) fn call_failed(&mut self, purpose: &Purpose, why: Why, step: &mut Step<'_>) {
+        match purpose {
+            Purpose::Handshake | Purpose::Bearer => {}
+            Purpose::Post(key) => self.outbox.failed(key, step.now.at),
+            Purpose::LookUp { key, .. } => self.outbox.unknown(key, step.now.at),
+            Purpose::Channels => self.channels_answered(Answer::Failed { why, sent: false }, step.now.at, step),
+            Purpose::History(page) => {
+                self.history_answered(page.clone(), Answer::Failed { why, sent: false }, step.now.at, step);
+            }
+            Purpose::Attachment { turn, id, path, .. } => {
+                let answer = Answer::Failed { why, sent: false };
+                self.attachment_answered(turn.clone(), id.clone(), path.clone(), answer);
+            }
+        }
+    }
+}
+
+/// A status that is no success and no 401.
+pub(super) fn refused_call(what: &str, got: &Got<'_>) -> (Why, Outcome) {
+    let network = Outcome::Failed(Class::Network);
+    let said = format!("{what} answered {}", got.status);
+    match (got.status, got.retry_after_ms) {
+        (429 | 503, Some(ms)) => {
+            let why = Why::new(Reason::RateLimited, format!("{said} and asked to wait {} s", ms / 1000));
+            (why, Outcome::ToldToWait(Duration::from_millis(ms)))
+        }
+        (429, None) => (Why::new(Reason::RateLimited, said), network),
+        (502..=504, _) => (Why::new(Reason::GuildRestarting, said), network),
+        (300..=399, _) => (Why::new(Reason::HttpPortal, format!("{said}, a redirect; it is not followed")), network),
+        _ => (Why::new(Reason::HttpStatus, said), network),
+    }
+}
+
+/// A 2xx whose body is not what was due: a page means that something else answers.
+pub(super) fn unreadable(got: &Got<'_>, what: &str) -> Why {
+    let page = got.content_type.as_deref().is_some_and(|kind| kind.contains("html"))
+        || got.body.trim_ascii_start().first() == Some(&b'<');
+    let reason = if page { Reason::HttpPortal } else { Reason::HttpBody };
+    let kind = got.content_type.as_deref().unwrap_or("no content type");
+    Why::new(reason, format!("{what} ({})", Clipped(kind)))
+}
+
+/// A call's answer, if it is a 2xx; else why not, and how long to wait if that was said.
+pub(super) fn checked<'a>(what: &str, answer: Answer<'a>) -> Result<Got<'a>, (Why, Option<u64>)> {
+    match answer {
+        Answer::Failed { why, .. } => Err((why, None)),
+        Answer::Got(got) if (200..300).contains(&got.status) => Ok(got),
+        Answer::Got(got) => {
+            let wait_ms = got.retry_after_ms.filter(|_| matches!(got.status, 429 | 503));
+            let (mut why, _) = refused_call(what, &got);
+            if got.status == 404 {
+                why = Why::new(Reason::HttpStatus, format!("{what}: the guild knows no such thing (404)"));
+            }
+            Err((why, wait_ms))
+        }
+    }
+}

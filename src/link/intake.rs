@@ -1,0 +1,174 @@
+//! Messages in: which of them become turns, and which is next.
+
+use super::{Link, State};
+use crate::address::{Verdict, verdict};
+use crate::budget;
+use crate::dialect::Incoming;
+use crate::message::{Author, Conversation, Message};
+use crate::moment::Moment;
+use crate::step::Step;
+use crate::text;
+use std::collections::{BTreeMap, VecDeque};
+
+/// Bot messages that count, for each conversation.
+#[derive(Default)]
+pub struct BotBudget {
+    turns: BTreeMap<String, VecDeque<Moment>>,
+    told: bool,
+}
+
+impl BotBudget {
+    /// Whether another bot message counts in a conversation; it is counted if so.
+    fn admit(&mut self, conversation: &str, now: Moment) -> bool {
+        if self.turns.len() >= budget::BOT_CONVERSATIONS && !self.turns.contains_key(conversation) {
+            self.turns.retain(|_, times| times.back().is_some_and(|at| now.since_ms(*at) < budget::BOT_SPAN_MS));
+            if self.turns.len() >= budget::BOT_CONVERSATIONS {
+                return false;
+            }
+        }
+        let times = self.turns.entry(conversation.to_owned()).or_default();
+        while times.front().is_some_and(|at| now.since_ms(*at) >= budget::BOT_SPAN_MS) {
+            times.pop_front();
+        }
+        let within = times.len() < budget::BOT_TURNS;
+        if within {
+            times.push_back(now);
+            self.told = false;
+        }
+        within
+    }
+
+    /// Whether it was said already that the budget is spent.
+    fn tell_once(&mut self) -> bool {
+        !std::mem::replace(&mut self.told, true)
+    }
+}
+
+impl Link {
+    /// The socket brought a message of a channel.
+    pub(super) fn take_from_socket(&mut self, message: &Incoming<'_>, bytes: usize, step: &mut Step<'_>) {
+        let now = step.now.at;
+        let id = message.id.as_ref();
+        self.confirmed_by_echo(message, step);
+        let Some(at) = self.channels.iter().position(|channel| channel.row.id == message.channel) else {
+            // a channel that is not in the list yet: the list is asked for, and history brings the message
+            if let State::Up(live) = &mut self.state {
+                live.list_at = live.list_at.min(now.after_ms(1_000));
+            }
+            return;
+        };
+        let Some(channel) = self.channels.get_mut(at) else { return };
+        if self.seen.contains(id) || channel.lane.holds(id) {
+            self.tally.duplicates += 1;
+            return;
+        }
+        // what a lane that is not followed holds can only be given once history was read: it leaves room for that
+        let following = channel.lane.following();
+        let room = if following { self.has_room() } else { self.has_room_to_hold() };
+        let Some(channel) = self.channels.get_mut(at) else { return };
+        if !room || !channel.lane.has_room() {
+            channel.lane.overflowed();
+            channel.wanted = true;
+            return;
+        }
+        let owned = self.judge(at, message, bytes, step);
+        self.seen.insert(id);
+        if let Some(channel) = self.channels.get_mut(at) {
+            channel.lane.heard(id, owned);
+        }
+    }
+
+    /// What a message asks for: a turn, with the message owned; or nothing.
+    pub(super) fn judge(
+        &mut self,
+        at: usize,
+        message: &Incoming<'_>,
+        bytes: usize,
+        step: &mut Step<'_>,
+    ) -> Option<Box<Message>> {
+        let channel = self.channels.get(at)?;
+        let conv = &channel.conv;
+        let own_posts = |id: &str| self.own_posts.iter().any(|own| own == id);
+        let agent = &self.seat.agent;
+        step.tell(&agent.name, || {
+            let who = message.author_name.as_deref().unwrap_or(&message.author);
+            format!("{} {}: {}", conv.key, text::Clipped(who), text::Clipped::to(&message.text, 400))
+        });
+        let Verdict::Asked { mention, bot } =
+            verdict(agent, &self.seat.colleagues, channel.row.kind, message, own_posts)
+        else {
+            return None;
+        };
+        if bytes > self.seat.message_bytes {
+            let detail = format!(
+                "message {} has {bytes} bytes, the limit is {}",
+                text::Clipped(&message.id),
+                self.seat.message_bytes
+            );
+            self.gap("oversize", 1, &detail);
+            return None;
+        }
+        let key = text::conversation_key(&conv.guild, &conv.channel, message.thread.as_deref());
+        if bot && !self.bots.admit(&key, step.now.at) {
+            *self.tally.gaps.entry("bot_budget").or_insert(0) += 1;
+            if self.bots.tell_once() {
+                log::warn!(
+                    "{}: gap bot_budget: more than {} bot messages within {} s in {key}",
+                    agent.name,
+                    budget::BOT_TURNS,
+                    budget::BOT_SPAN_MS / 1000
+                );
+            }
+            return None;
+        }
+        Some(Box::new(owned(message, mention)))
+    }
+
+    /// Gives out the next message that may become a turn; `busy` tells conversations that have one open.
+    pub fn next_message(
+        &mut self,
+        busy: &dyn Fn(&str, Option<&str>) -> bool,
+    ) -> Option<(Box<Message>, Conversation, bool)> {
+        if !self.outbox.has_room() || matches!(self.state, State::Closed) {
+            return None;
+        }
+        let (at, id) = self.channels.iter().enumerate().find_map(|(at, channel)| {
+            if channel.lane.waiting() == 0 {
+                return None;
+            }
+            let id = channel.lane.next(&|thread| busy(&channel.row.id, thread))?;
+            Some((at, id.to_owned()))
+        })?;
+        let channel = self.channels.get_mut(at)?;
+        let (message, replayed) = channel.lane.give(&id)?;
+        let mut conv = channel.conv.clone();
+        if message.thread.is_some() {
+            conv.key = text::conversation_key(&conv.guild, &conv.channel, message.thread.as_deref());
+            conv.thread.clone_from(&message.thread);
+        }
+        Some((message, conv, replayed))
+    }
+
+    /// Messages that wait for a turn.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.channels.iter().map(|channel| channel.lane.waiting()).sum()
+    }
+}
+
+fn owned(message: &Incoming<'_>, mention: bool) -> Message {
+    let mut name = message.author_name.as_deref().unwrap_or(&message.author).to_owned();
+    if name.len() > budget::NAME_BYTES {
+        name = text::Clipped::to(&name, budget::NAME_BYTES).to_string();
+    }
+    Message {
+        id: message.id.to_string(),
+        at: message.at.to_string(),
+        text: message.text.to_string(),
+        author: Author { id: message.author.to_string(), name, bot: message.bot },
+        mention,
+        reply_to: message.reply_to.as_deref().map(str::to_owned),
+        thread: message.thread.as_deref().map(str::to_owned),
+        attachments: message.attachments.clone(),
+    }
+}

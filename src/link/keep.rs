@@ -1,0 +1,115 @@
+//! What a link keeps over the life of the process: cursors, finished turns, posts that wait, own posts.
+
+use super::Link;
+use super::channel::{Channel, Gate};
+use crate::budget;
+use crate::journal::{Post, Record};
+use crate::lane::Place;
+use crate::outbox::{AskedBy, Item};
+use crate::step::Step;
+
+impl Link {
+    /// Gives the link the places that the journal kept.
+    pub fn remember(&mut self, channel: String, place: Place) {
+        self.parked.insert(channel, place);
+    }
+
+    /// A message whose turn ended in an earlier life.
+    pub fn remember_done(&mut self, channel: &str, message: &str) {
+        self.seen.insert(message);
+        self.done_before.entry(channel.to_owned()).or_default().push(message.to_owned());
+    }
+
+    pub(super) fn keep_cursor(&self, channel: &Channel, step: &mut Step<'_>) -> u64 {
+        let place = channel.lane.cursor();
+        let at_ms = step.now.wall_ms;
+        step.record(Record::Cursor {
+            link: self.name(),
+            channel: channel.row.id.clone(),
+            before: place.before.clone(),
+            id: place.id.clone(),
+            at_ms,
+        })
+    }
+
+    /// Cursors that moved since they were last written.
+    pub fn keep_moved_cursors(&mut self, step: &mut Step<'_>) {
+        for at in 0..self.channels.len() {
+            let Some(channel) = self.channels.get_mut(at) else { return };
+            if channel.lane.take_moved() && !matches!(channel.gate, Gate::Seeking(_)) {
+                if let Some(channel) = self.channels.get(at) {
+                    self.keep_cursor(channel, step);
+                }
+            }
+        }
+    }
+
+    /// The journal is written as far as this: channels whose first cursor is in it may be joined.
+    pub fn stored(&mut self, upto: u64, step: &mut Step<'_>) {
+        let now = step.now.at;
+        self.stored_upto = upto;
+        for channel in &mut self.channels {
+            if matches!(channel.gate, Gate::Storing(seq) if seq <= upto) {
+                channel.gate = Gate::Open;
+                channel.join_from(now);
+            }
+        }
+        self.settle(step);
+    }
+
+    /// What the journal needs to begin anew: cursors, finished turns past them, posts that wait, own posts.
+    pub fn records(&self, wall_ms: u64) -> Vec<Record> {
+        let link = self.name();
+        let mut records = Vec::new();
+        for channel in &self.channels {
+            if matches!(channel.gate, Gate::Seeking(_)) {
+                continue;
+            }
+            let (name, place) = (channel.row.id.clone(), channel.lane.cursor().clone());
+            records.push(cursor(&link, name.clone(), place, wall_ms));
+            records.extend(channel.lane.done_ids().map(|id| turn(&link, &name, id)));
+        }
+        for (channel, place) in &self.parked {
+            records.push(cursor(&link, channel.clone(), place.clone(), wall_ms));
+        }
+        for (channel, done) in &self.done_before {
+            records.extend(done.iter().map(|id| turn(&link, channel, id)));
+        }
+        for id in &self.own_posts {
+            records.push(Record::Posted { link: link.clone(), key: String::new(), message: Some(id.clone()) });
+        }
+        for item in self.outbox.items() {
+            let Item { key, channel, text, reply_to, .. } = item.clone();
+            let post = Post { key, text, reply_to, message: None };
+            records.push(Record::Post { link: link.clone(), channel, post });
+        }
+        records
+    }
+
+    /// Takes a post of an earlier life in: it may have been posted then.
+    pub fn remember_post(&mut self, channel: String, post: Post) {
+        let Post { key, text, reply_to, .. } = post;
+        self.outbox.push(Item { key, channel, text, reply_to, asked_by: AskedBy::Turn }, 0, true);
+    }
+
+    /// One of the agent's own last posts, by its message id.
+    pub fn remember_own(&mut self, id: String) {
+        if self.own_posts.contains(&id) {
+            return;
+        }
+        if self.own_posts.len() >= budget::OWN_POSTS {
+            self.own_posts.pop_front();
+        }
+        self.own_posts.push_back(id);
+    }
+}
+
+fn turn(link: &str, channel: &str, message: &str) -> Record {
+    let (link, channel, message) = (link.to_owned(), channel.to_owned(), message.to_owned());
+    Record::Turn { link, channel, message, posts: Vec::new() }
+}
+
+fn cursor(link: &str, channel: String, place: Place, at_ms: u64) -> Record {
+    let Place { before, id } = place;
+    Record::Cursor { link: link.to_owned(), channel, before, id, at_ms }
+}

@@ -1,0 +1,174 @@
+//! The channel list: resync, where new channels begin, and what the list says has to be read.
+
+use super::answers::{checked, unreadable};
+use super::calls::Purpose;
+use super::channel::{Channel, Gate, Seek};
+use super::history::{FAILED_MS, FOLLOW_ANYWAY};
+use super::{Link, State};
+use crate::budget;
+use crate::call::Answer;
+use crate::dialect::{ChannelRow, Newest};
+use crate::lane::Place;
+use crate::moment::Moment;
+use crate::reason::Why;
+use crate::step::Step;
+
+impl Link {
+    pub(super) fn listing(&self) -> bool {
+        self.calls.any(|purpose| *purpose == Purpose::Channels)
+    }
+
+    /// Asks for the channel list.
+    pub(super) fn list(&mut self, step: &mut Step<'_>) {
+        if !self.listing() {
+            self.call(Purpose::Channels, false, step);
+        }
+    }
+
+    pub(super) fn channels_answered(&mut self, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
+        let got = match checked("the channel list", answer) {
+            Ok(got) => got,
+            Err((why, wait_ms)) => return self.list_failed(why, wait_ms, step),
+        };
+        let mut rows = Vec::new();
+        let mut odd = 0;
+        let whole = self.dialect.channel_rows(got.body, &mut |row| match row {
+            Ok(row) => rows.push(row),
+            Err(_) => odd += 1,
+        });
+        if !whole && !got.cut {
+            return self.list_failed(unreadable(&got, "the channel list is not a JSON array"), None, step);
+        }
+        if odd > 0 || got.cut {
+            self.gap("channels_unread", odd.max(1), "rows of the channel list could not be read");
+        }
+        self.history.failures = 0;
+        self.listed = rows.len();
+        self.resync(rows, whole, step);
+        self.list_date_ms = got.date_ms;
+        self.listed_once = true;
+        self.compare(sent, step);
+    }
+
+    pub(super) fn list_failed(&mut self, why: Why, wait_ms: Option<u64>, step: &mut Step<'_>) {
+        let rest = self.failure_rest(wait_ms);
+        log::warn!("{}: {}: {why}; asked again in {} s", self.seat.agent.name, self.seat.guild.name, rest / 1000);
+        self.why = Some(why);
+        if let State::Up(live) = &mut self.state {
+            live.list_at = step.now.at.after_ms(rest);
+        }
+        for channel in &mut self.channels {
+            channel.failures += 1;
+            channel.wanted = channel.wanted || !channel.baseline;
+            if channel.failures >= FOLLOW_ANYWAY && channel.joined() {
+                channel.lane.follow_anyway();
+            }
+        }
+    }
+
+    pub(super) fn failure_rest(&mut self, wait_ms: Option<u64>) -> u64 {
+        let rest = (FAILED_MS.start() << self.history.failures.min(5)).min(*FAILED_MS.end());
+        self.history.failures = self.history.failures.saturating_add(1);
+        wait_ms.map_or(rest, |ms| ms.clamp(*budget::RETRY_AFTER_MS.start(), *budget::RETRY_AFTER_MS.end()))
+    }
+
+    /// Takes over what the list says: new channels come, others go.
+    pub(super) fn resync(&mut self, rows: Vec<ChannelRow>, whole: bool, step: &mut Step<'_>) {
+        let (mut came, mut left) = (0_u64, 0_u64);
+        if whole {
+            let listed = |channel: &Channel| rows.iter().any(|row| row.id == channel.row.id);
+            let (stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.channels).into_iter().partition(listed);
+            self.channels = stay;
+            for channel in gone {
+                left += 1;
+                self.parked.insert(channel.row.id.clone(), channel.lane.cursor().clone());
+            }
+        }
+        for row in rows {
+            match self.channels.iter_mut().find(|channel| channel.row.id == row.id) {
+                Some(channel) => {
+                    channel.conv.name.clone_from(&row.name);
+                    channel.conv.kind = row.kind;
+                    channel.row = row;
+                }
+                None => came += u64::from(self.admit(row, step)),
+            }
+        }
+        if self.listed_once && (came > 0 || left > 0) {
+            log::info!("{}: channel resync +{came} -{left}", self.seat.agent.name);
+        }
+    }
+
+    /// A channel that was not in the list before: from its kept place, or its first cursor is found and written.
+    pub(super) fn admit(&mut self, row: ChannelRow, step: &mut Step<'_>) -> bool {
+        if !self.has_room_for_channels() {
+            self.gap("channels_over", 1, "the guild lists more channels than are joined");
+            return false;
+        }
+        let guild = self.seat.guild.name.clone();
+        let mut channel = if let Some(place) = self.parked.remove(&row.id) {
+            Channel::new(&guild, row, place, Gate::Open)
+        } else {
+            let later_than_ms = if self.listed_once { self.list_date_ms } else { None };
+            let keep = self.seat.agent.backfill as usize;
+            match (self.listed_once, row.last.clone()) {
+                (true, _) if later_than_ms.is_none() => Channel::new(&guild, row, Place::default(), Gate::Open),
+                (_, Newest::Nothing) => Channel::new(&guild, row, Place::default(), Gate::Open),
+                (false, Newest::Id(id)) if keep == 0 => {
+                    Channel::new(&guild, row, Place { before: None, id: Some(id) }, Gate::Open)
+                }
+                _ => {
+                    let keep = if self.listed_once { 0 } else { keep };
+                    let seek = Seek { keep, later_than_ms, ..Seek::default() };
+                    Channel::new(&guild, row, Place::default(), Gate::Seeking(seek))
+                }
+            }
+        };
+        if matches!(channel.gate, Gate::Open) {
+            let stored = self.keep_cursor(&channel, step);
+            channel.gate = Gate::Storing(stored);
+        }
+        self.channels.push(channel);
+        true
+    }
+
+    /// After a list: what has to be read, and when the next list is due.
+    pub(super) fn compare(&mut self, sent: Moment, step: &mut Step<'_>) {
+        let now = step.now.at;
+        for channel in &mut self.channels {
+            let settled = channel.join_settles().is_some_and(|at| at <= sent);
+            let known = match &channel.row.last {
+                Newest::Unsaid => false,
+                Newest::Nothing => true,
+                Newest::Id(id) => channel.lane.holds(id),
+            };
+            if !known || channel.baseline {
+                channel.wanted = channel.wanted || !known || channel.lane.unsettled();
+            } else if settled && channel.lane.read().id.as_deref() == newest(&channel.row) {
+                // history has nothing that is unknown here: what comes from now on has to come by the socket
+                channel.baseline = true;
+                channel.wanted = channel.lane.read_to_end().again;
+                self.done_before.remove(&channel.row.id);
+            } else if settled {
+                channel.wanted = true;
+            }
+        }
+        let live = self.is_live();
+        let waits = self.channels.iter().any(Channel::waits_for_list);
+        let next = match (waits, live) {
+            (true, _) => 500,
+            (false, true) => self.seat.timing.reconcile_ms,
+            (false, false) => self.seat.timing.unproven_ms,
+        };
+        if let State::Up(live) = &mut self.state {
+            live.list_at = now.after_ms(next.max(100));
+        }
+    }
+}
+
+fn newest(row: &ChannelRow) -> Option<&str> {
+    match &row.last {
+        Newest::Id(id) => Some(id),
+        Newest::Nothing | Newest::Unsaid => None,
+    }
+}
