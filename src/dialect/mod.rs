@@ -115,6 +115,10 @@ pub enum JoinAnswer {
 }
 
 /// What an event says.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack, one at a time; a box would be a heap block a message"
+)]
 pub enum Heard<'a> {
     /// A message of a channel, with the bytes of its JSON.
     Message(Incoming<'a>, usize),
@@ -127,6 +131,10 @@ pub enum Heard<'a> {
 }
 
 /// A row of history.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it lives on the stack, one at a time; a box would be a heap block a message"
+)]
 pub enum Row<'a> {
     /// A message, with the bytes of its JSON.
     Message(Incoming<'a>, usize),
