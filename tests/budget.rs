@@ -101,11 +101,17 @@ fn the_dedupe_window_costs_at_most_twelve_bytes_an_id_and_stops_growing() {
     let _alone = alone();
     let (mut window, first) = held(|| {
         let mut window = Window::new(budget::DEDUPE_IDS);
-        (0..budget::DEDUPE_IDS).for_each(|n| drop(window.insert(&n.to_string())));
+        for n in 0..budget::DEDUPE_IDS {
+            window.insert(&n.to_string());
+        }
         window
     });
     assert!(first <= 12 * budget::DEDUPE_IDS as isize + 1024, "{first} bytes");
-    let ((), more) = held(|| (0..100_000).for_each(|n| drop(window.insert(&format!("later {n}")))));
+    let ((), more) = held(|| {
+        for n in 0..100_000 {
+            window.insert(&format!("later {n}"));
+        }
+    });
     assert!(more <= 1024, "{more} bytes more after 100,000 further ids");
 }
 
@@ -115,7 +121,7 @@ fn a_lane_gives_back_what_a_hundred_thousand_messages_took() {
     let mut lane = Lane::at(Place::default());
     lane.read_to_end();
     let message = Message { text: "x".repeat(300), ..Message::default() };
-    let mut pass = |lane: &mut Lane, from: usize, count: usize| {
+    let pass = |lane: &mut Lane, from: usize, count: usize| {
         for n in from..from + count {
             let id = format!("{n:08}");
             lane.heard(&id, Some(Box::new(Message { id: id.clone(), ..message.clone() })));
