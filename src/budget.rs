@@ -19,6 +19,11 @@ pub const WEBSOCKET_BUFFER_BYTES: usize = 4 * 1024;
 pub const UPGRADE_BYTES: usize = 16 * 1024;
 /// What may wait in a WebSocket's write buffer before the connection counts as stuck.
 pub const WEBSOCKET_WRITE_MAX_BYTES: usize = 64 * 1024;
+/// Pongs and acks owed that wait to be sent, and their bytes (a pong repeats its ping): a guild that asks for more answers
+/// than it takes is hostile.
+pub const OWED_FRAMES: usize = 1024;
+/// See `OWED_FRAMES`.
+pub const OWED_BYTES: usize = 64 * 1024;
 /// Frames without a whole message between them (pings, empty continuations) before a peer counts as hostile.
 pub const EMPTY_FRAMES: u32 = 1024;
 /// Plaintext that rustls may hold back for a slow socket (its default is 64 KiB).

@@ -155,6 +155,13 @@ pub struct Cable {
     gone: bool,
 }
 
+impl Cable {
+    fn owes_too_much(&self) -> bool {
+        self.frames.len() > budget::OWED_FRAMES
+            || self.frames.iter().map(|frame| frame.len()).sum::<usize>() > budget::OWED_BYTES
+    }
+}
+
 impl Link {
     /// A link with what the journal kept of it: cursors, finished turns, own posts.
     #[must_use]

@@ -128,6 +128,10 @@ impl Link {
         let Some(cable) = self.cable() else { return };
         let heard = cable.session.hear(text, now, &mut frames);
         cable.frames.extend(frames);
+        if cable.owes_too_much() {
+            let detail = "the guild asks for more pongs and acks than it takes";
+            return self.end_session(Why::new(Reason::NetProtocol, detail), step);
+        }
         match heard {
             session::Heard::Quiet => {}
             session::Heard::Opened => self.offer(step),

@@ -1,6 +1,7 @@
 //! One agent in one guild: what proves that it is heard, what shows that it is not, and every kind of rejection.
 
 mod deaf;
+mod hostile;
 mod rejections;
 
 use crate::world::{Fault, Rejection, World, mins, secs};
