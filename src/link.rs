@@ -155,6 +155,11 @@ pub struct Cable {
     gone: bool,
 }
 
+/// A message's id as windows remember it: some guilds count the messages of each channel by themselves.
+fn in_channel(channel: &str, message: &str) -> String {
+    format!("{channel}\n{message}")
+}
+
 impl Cable {
     fn owes_too_much(&self) -> bool {
         self.frames.len() > budget::OWED_FRAMES

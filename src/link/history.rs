@@ -3,7 +3,7 @@
 use super::answers::{checked, unreadable};
 use super::calls::Purpose;
 use super::channel::{Channel, Gate};
-use super::{Link, State};
+use super::{Link, State, in_channel};
 use crate::budget;
 use crate::call::{Answer, Got};
 use crate::dialect::{Incoming, Newest, Row};
@@ -237,7 +237,7 @@ impl Link {
             return;
         }
         channel.lane.listed(id, None);
-        if self.seen.insert(id) {
+        if self.seen.insert(&in_channel(&channel.row.id, id)) {
             self.gap(reason, 1, &format!("message {}: {detail}", text::Clipped(id)));
         }
     }
@@ -249,7 +249,7 @@ impl Link {
         if channel.lane.listed_known(id) {
             return;
         }
-        if self.seen.contains(id) {
+        if self.seen.contains(&in_channel(&channel.row.id, id)) {
             channel.lane.listed(id, None);
             if let Some(done) = self.done_before.get_mut(&channel.row.id) {
                 done.retain(|done| done != id);
@@ -259,7 +259,7 @@ impl Link {
         // a lane that is not followed was flooded: what the socket brought then was not kept
         let (baseline, name) = (channel.baseline && channel.lane.following(), channel.row.id.clone());
         let owned = self.judge(at, message, bytes, step);
-        self.seen.insert(id);
+        self.seen.insert(&in_channel(&name, id));
         if owned.is_some() {
             self.tally.replayed += 1;
         }
@@ -274,7 +274,8 @@ impl Link {
     /// Whether the list names a newest message that is unknown here: there is something to read, wherever it begins.
     fn begins_anew(&self, at: usize) -> bool {
         let Some(channel) = self.channels.get(at) else { return false };
-        matches!(&channel.row.last, Newest::Id(id) if !channel.lane.holds(id) && !self.seen.contains(id))
+        let known = |id: &str| channel.lane.holds(id) || self.seen.contains(&in_channel(&channel.row.id, id));
+        matches!(&channel.row.last, Newest::Id(id) if !known(id))
     }
 
     /// The message that was expected first is not there: history was cut (or that message was deleted). A guild that

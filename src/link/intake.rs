@@ -1,6 +1,6 @@
 //! Messages in: which of them become turns, and which is next.
 
-use super::{Link, State};
+use super::{Link, State, in_channel};
 use crate::address::{Verdict, verdict};
 use crate::budget;
 use crate::dialect::Incoming;
@@ -58,7 +58,7 @@ impl Link {
             return;
         };
         let Some(channel) = self.channels.get_mut(at) else { return };
-        if self.seen.contains(id) || channel.lane.holds(id) {
+        if self.seen.contains(&in_channel(&message.channel, id)) || channel.lane.holds(id) {
             self.tally.duplicates += 1;
             return;
         }
@@ -72,7 +72,7 @@ impl Link {
             return;
         }
         let owned = self.judge(at, message, bytes, step);
-        self.seen.insert(id);
+        self.seen.insert(&in_channel(&message.channel, id));
         if let Some(channel) = self.channels.get_mut(at) {
             channel.lane.heard(id, owned);
         }

@@ -1,7 +1,7 @@
 //! What a link keeps over the life of the process: cursors, finished turns, posts that wait, own posts.
 
-use super::Link;
 use super::channel::{Channel, Gate};
+use super::{Link, in_channel};
 use crate::budget;
 use crate::journal::{Post, Record};
 use crate::lane::Place;
@@ -16,7 +16,7 @@ impl Link {
 
     /// A message whose turn ended in an earlier life.
     pub fn remember_done(&mut self, channel: &str, message: &str) {
-        self.seen.insert(message);
+        self.seen.insert(&in_channel(channel, message));
         self.done_before.entry(channel.to_owned()).or_default().push(message.to_owned());
     }
 

@@ -1,7 +1,7 @@
 //! The connection after CONNECT was answered: joins, proof, misses, and what follows from being deaf.
 
 use super::channel::Gate;
-use super::{Cable, DEAF_SESSIONS, Link, State};
+use super::{Cable, DEAF_SESSIONS, Link, State, in_channel};
 use crate::backoff::{Class, Outcome};
 use crate::budget;
 use crate::codec::socket::Event;
@@ -154,8 +154,8 @@ impl Link {
     fn brought(&mut self, channel: &str, id: &str, step: &mut Step<'_>) {
         let now = step.now.at;
         let State::Up(live) = &mut self.state else { return };
-        live.brought.insert(id);
-        live.suspects.retain(|suspect| suspect.message != id);
+        live.brought.insert(&in_channel(channel, id));
+        live.suspects.retain(|suspect| suspect.message != id || suspect.channel != channel);
         if let Some(channel) = self.channels.iter_mut().find(|at| at.row.id == channel) {
             channel.misses = 0;
             channel.prove(now);
@@ -217,7 +217,7 @@ impl Link {
     /// History shows a message that should have come by the socket: it has a few seconds left to do so.
     pub(super) fn suspect(&mut self, channel: &str, message: &str, now: Moment) {
         let State::Up(live) = &mut self.state else { return };
-        if !live.brought.contains(message) && live.suspects.len() < SUSPECTS {
+        if !live.brought.contains(&in_channel(channel, message)) && live.suspects.len() < SUSPECTS {
             let due = now.after_ms(MISS_MS);
             live.suspects.push(Suspect { channel: channel.to_owned(), message: message.to_owned(), due });
         }

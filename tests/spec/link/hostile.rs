@@ -13,3 +13,16 @@ fn a_guild_that_asks_for_more_pongs_than_it_takes_is_left() {
         assert_eq!(w.reason(), "net.protocol", "{}", w.link().detail);
     }
 }
+
+#[test]
+fn channels_that_count_their_messages_each_from_one_hide_none_of_each_other() {
+    let mut w = World::chatty(2);
+    w.guild().model.add_channel("other", "channel", &["alice", "recruiter"]);
+    w.run_live();
+    for channel in ["general", "other"] {
+        let message = format!(r#"{{"id":"1","channelId":"{channel}","authorId":"alice","text":"in {channel}"}}"#);
+        w.guild().inject(&format!(r#"42["message.created",{message}]"#));
+    }
+    w.run_for(secs(2));
+    assert_eq!(w.heard(), ["in general", "in other"]);
+}
