@@ -270,6 +270,12 @@ impl Lane {
         self.entries.iter().filter(|entry| matches!(entry.what, What::Done)).map(|entry| entry.id.as_str())
     }
 
+    /// Ids that wait for a turn.
+    pub fn waiting_ids(&self) -> impl Iterator<Item = &str> {
+        let waits = |entry: &&Entry| matches!(entry.what, What::Waiting { .. });
+        self.entries.iter().filter(waits).map(|entry| entry.id.as_str())
+    }
+
     fn count(&mut self, message: Option<&Message>) {
         if let Some(message) = message {
             self.waiting += 1;

@@ -60,6 +60,17 @@ impl Window {
         true
     }
 
+    /// Forgets an id before its time.
+    pub fn remove(&mut self, id: &str) {
+        let slot = self.find(self.hash(id));
+        let Some(place) = slot.and_then(|slot| self.index.get(slot)).map(|place| usize::from(*place)) else { return };
+        self.forget(place);
+        if let Some(hash) = self.hashes.get_mut(place) {
+            // in no index: an id of this hash is not found by it
+            *hash = 0;
+        }
+    }
+
     /// Whether it is remembered.
     #[must_use]
     pub fn contains(&self, id: &str) -> bool {

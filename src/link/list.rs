@@ -4,7 +4,7 @@ use super::answers::{checked, unreadable};
 use super::calls::Purpose;
 use super::channel::{Channel, Gate, Seek};
 use super::history::{FAILED_MS, FOLLOW_ANYWAY};
-use super::{Link, State};
+use super::{Link, State, in_channel};
 use crate::budget;
 use crate::call::Answer;
 use crate::dialect::{ChannelRow, Newest};
@@ -81,6 +81,10 @@ impl Link {
             self.channels = stay;
             for channel in gone {
                 left += 1;
+                // what was not given yet is given when the channel comes back
+                for id in channel.lane.waiting_ids() {
+                    self.seen.remove(&in_channel(&channel.row.id, id));
+                }
                 self.parked.insert(channel.row.id.clone(), channel.lane.cursor().clone());
             }
         }

@@ -29,6 +29,18 @@ fn both(capacity: usize, seed: u64) -> (Window, Plain) {
 }
 
 #[test]
+fn an_id_that_is_removed_is_new_again_and_leaves_in_its_turn() {
+    let mut window = Window::new(4);
+    ["a", "b", "c", "d"].iter().for_each(|id| assert!(window.insert(id)));
+    window.remove("b");
+    window.remove("nobody");
+    assert!(!window.contains("b") && window.insert("b") && !window.insert("b"));
+    assert!(!window.contains("a"), "its turn came");
+    assert!(window.insert("e") && window.insert("f") && window.contains("b"));
+    assert!(window.insert("g") && window.insert("h") && !window.contains("b"));
+}
+
+#[test]
 fn an_id_is_new_once_until_as_many_others_came() {
     let mut window = Window::new(3);
     assert!(window.insert("a") && window.insert("b") && window.insert("c") && !window.insert("a"));

@@ -26,3 +26,17 @@ fn channels_that_count_their_messages_each_from_one_hide_none_of_each_other() {
     w.run_for(secs(2));
     assert_eq!(w.heard(), ["in general", "in other"]);
 }
+
+#[test]
+fn what_waited_in_a_channel_that_leaves_the_list_is_given_when_it_comes_back() {
+    let mut w = World::chatty(3);
+    w.run_live();
+    w.settings.agents[0].parallel = 1;
+    w.agent().takes_ms = secs(3);
+    w.agent().next.push_back(Habit::Hangs);
+    ["one", "two", "three"].iter().for_each(|text| drop(w.say("general", "alice", text)));
+    w.run_for(secs(1));
+    w.guild().trouble("channels", 1, What::Body(200, "application/json", "[]".into()));
+    w.run_for(mins(10));
+    assert_eq!(w.answers("general"), ["re: one", "re: two", "re: three"]);
+}
