@@ -179,6 +179,20 @@ impl Lane {
     pub fn overflowed(&mut self) {
         self.following = false;
         self.dropped = true;
+        // nothing in front can settle while history cannot be read: what is done makes room, or it stays full for ever
+        if self.settled == 0 && !self.has_room() {
+            self.forget_done();
+        }
+    }
+
+    fn forget_done(&mut self) {
+        for at in (self.settled..self.entries.len()).rev() {
+            if self.entries.get(at).is_some_and(|entry| matches!(entry.what, What::Done)) {
+                self.entries.remove(at);
+                self.ready -= usize::from(at < self.ready);
+                self.old -= usize::from(at - self.settled < self.old);
+            }
+        }
     }
 
     /// History lists a message that stands in this lane already, or was done before (`known`).

@@ -40,3 +40,25 @@ fn what_waited_in_a_channel_that_leaves_the_list_is_given_when_it_comes_back() {
     w.run_for(mins(10));
     assert_eq!(w.answers("general"), ["re: one", "re: two", "re: three"]);
 }
+
+#[test]
+fn a_channel_whose_history_fails_for_long_goes_on_and_is_whole_once_it_heals() {
+    let mut w = World::chatty(4);
+    w.agent().habit = Habit::None;
+    w.run_live();
+    w.guild().trouble("history", 1_000_000, What::Status(500, None));
+    for i in 0..1_700 {
+        w.say("general", "alice", &format!("m{i}"));
+        w.run_for(40);
+        if i == 300 {
+            w.drop_lines();
+            w.run_for(mins(3));
+        }
+    }
+    let before = w.heard().len();
+    assert!(before > 1_400, "{before} came while history failed");
+    w.guild().heal();
+    w.say("general", "alice", "last");
+    w.run_for(mins(10));
+    assert!(w.heard().contains(&"last") && w.heard().len() == 1_701, "{}", w.heard().len());
+}
