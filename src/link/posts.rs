@@ -24,6 +24,10 @@ const WAIT_MS: u64 = 5_000;
 impl Link {
     /// A reply: split, kept and put on its way. The one that ends the turn is kept together with the turn's end.
     pub fn reply(&mut self, about: &About, said: &str, last: bool, step: &mut Step<'_>) {
+        if !last && !self.outbox.has_room() {
+            let detail = format!("a part of {} bytes that ends no turn, for {}", said.len(), text::Clipped(&about.channel));
+            return self.gap("outbox_full", 1, &detail);
+        }
         let parts = text::split_reply(said, self.dialect.post_limit());
         let (agent, guild) = (self.seat.agent.name.clone(), self.seat.guild.name.clone());
         let mut posts = Vec::with_capacity(parts.len());

@@ -62,3 +62,15 @@ fn a_channel_whose_history_fails_for_long_goes_on_and_is_whole_once_it_heals() {
     w.run_for(mins(10));
     assert!(w.heard().contains(&"last") && w.heard().len() == 1_701, "{}", w.heard().len());
 }
+
+#[test]
+fn an_agent_that_floods_parts_of_a_reply_fills_the_outbox_and_no_more() {
+    let mut w = World::chatty(5);
+    w.run_live();
+    w.guild().trouble("post", 1_000, What::Status(429, Some(mins(30))));
+    w.agent().next.push_back(Habit::Parts((0..500).map(|i| format!("part {i}")).collect()));
+    w.say("general", "alice", "hi");
+    w.run_for(mins(2));
+    assert!((64..=65).contains(&w.link().outbox_depth), "{}", w.link().outbox_depth);
+    assert_eq!(w.link().gaps_by_reason.get("outbox_full").copied(), Some(435));
+}
