@@ -20,7 +20,10 @@ impl Link {
 
     pub(super) fn call(&mut self, purpose: Purpose, repeated: bool, step: &mut Step<'_>) {
         if !self.calls.has_bearer(step.now.at) {
-            self.calls.hold(purpose, repeated);
+            if let Some(purpose) = self.calls.hold(purpose, repeated) {
+                let why = Why::new(Reason::NetTimeout, "too many calls wait for a token already");
+                return self.call_failed(&purpose, why, step);
+            }
             if !self.calls.any(|purpose| *purpose == Purpose::Bearer) {
                 self.mint(Purpose::Bearer, step);
             }

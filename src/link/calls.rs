@@ -9,8 +9,8 @@ use crate::port::Output;
 use crate::step::Step;
 use crate::token::Bearer;
 
-/// Calls of one link that may be under way at once; the link asks for few, this is the fuse.
-const UNDER_WAY: usize = 64;
+/// Calls of one link that may wait for a bearer at once: a further one fails.
+const HELD: usize = 64;
 
 /// What a call is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -117,11 +117,14 @@ impl Calls {
         self.under_way.iter().any(|call| is(&call.purpose)) || self.held.iter().any(|(purpose, _)| is(purpose))
     }
 
-    /// Keeps a call until there is a bearer.
-    pub fn hold(&mut self, purpose: Purpose, repeated: bool) {
-        if self.held.len() < UNDER_WAY {
-            self.held.push((purpose, repeated));
+    /// Keeps a call until there is a bearer; hands it back where too many wait already.
+    #[must_use]
+    pub fn hold(&mut self, purpose: Purpose, repeated: bool) -> Option<Purpose> {
+        if self.held.len() >= HELD {
+            return Some(purpose);
         }
+        self.held.push((purpose, repeated));
+        None
     }
 
     /// The calls that waited for a bearer.

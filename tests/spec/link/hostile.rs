@@ -74,3 +74,21 @@ fn an_agent_that_floods_parts_of_a_reply_fills_the_outbox_and_no_more() {
     assert!((64..=65).contains(&w.link().outbox_depth), "{}", w.link().outbox_depth);
     assert_eq!(w.link().gaps_by_reason.get("outbox_full").copied(), Some(435));
 }
+
+#[test]
+fn calls_that_find_no_place_to_wait_for_a_token_fail_and_hold_no_turn_for_ever() {
+    let mut w = World::chatty(6);
+    w.settings.agents[0].attachment_bytes = Some(1 << 20);
+    w.settings.agents[0].parallel = 20;
+    let rooms: Vec<String> = (0..12).map(|i| format!("c{i}")).collect();
+    rooms.iter().for_each(|room| w.guild().model.add_channel(room, "channel", &["alice", "recruiter"]));
+    w.run_live();
+    w.run_for(secs(5));
+    w.guild().model.revoke_tokens("recruiter");
+    w.guild().trouble("mint", 1, What::Slow(secs(8)));
+    let files: Vec<String> = (0..8).map(|i| format!("f{i}")).collect();
+    let files: Vec<(&str, usize)> = files.iter().map(|id| (id.as_str(), 10)).collect();
+    rooms.iter().for_each(|room| w.guild().say_with(room, "alice", room, &files));
+    w.run_for(mins(3));
+    assert_eq!(w.heard().len(), 12);
+}
