@@ -152,6 +152,8 @@ impl Outbox {
     /// The guild asked to wait.
     pub fn told_to_wait(&mut self, key: &str, until: Moment) {
         if let Some(waiting) = self.find(key) {
+            // it is there: what failed before is over, and no reconnection cuts the wait short
+            waiting.tries = 0;
             waiting.step = Step::Resting(until);
         }
     }

@@ -92,3 +92,18 @@ fn calls_that_find_no_place_to_wait_for_a_token_fail_and_hold_no_turn_for_ever()
     w.run_for(mins(3));
     assert_eq!(w.heard().len(), 12);
 }
+
+#[test]
+fn a_post_that_was_told_to_wait_waits_over_a_reconnection_too() {
+    let mut w = World::chatty(7);
+    w.run_live();
+    w.guild().trouble("post", 1, What::Status(500, None));
+    w.guild().trouble("post", 1, What::Status(429, Some(mins(10))));
+    w.say("general", "alice", "hi");
+    w.run_for(secs(30));
+    w.drop_lines();
+    w.run_for(mins(9));
+    assert_eq!((w.calls_of("post"), w.answers("general").len()), (2, 0));
+    w.run_for(mins(5));
+    assert_eq!(w.answers("general"), ["re: hi"]);
+}
