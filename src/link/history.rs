@@ -8,7 +8,7 @@ use crate::budget;
 use crate::call::{Answer, Got};
 use crate::dialect::{Incoming, Newest, Row};
 use crate::moment::{Moment, sooner};
-use crate::reason::Why;
+use crate::reason::{Reason, Why};
 use crate::step::Step;
 use crate::text;
 
@@ -145,9 +145,10 @@ impl Link {
             }
             Err((why, wait_ms)) => return self.page_failed(at, why, wait_ms, step),
         };
-        self.history.failures = 0;
+        let failures = std::mem::take(&mut self.history.failures);
         let dialect = std::rc::Rc::clone(&self.dialect);
         let mut brought = Brought::default();
+        let from = self.channels.get(at).map(|channel| channel.lane.read().clone());
         let whole = dialect.history_rows(got.body, &mut |row| self.row(at, &page, row, &mut brought, step));
         if !whole && !got.cut {
             return self.page_failed(at, unreadable(&got, "history is not a JSON array"), None, step);
@@ -159,6 +160,12 @@ impl Link {
             return self.too_large(at, &page, &got);
         }
         let Some(channel) = self.channels.get_mut(at) else { return };
+        let whole_page = !got.cut && !brought.full && brought.rows >= page.limit && page.limit > 1;
+        if whole_page && from.as_ref() == Some(channel.lane.read()) {
+            self.history.failures = failures;
+            let why = Why::new(Reason::HttpBody, "a whole page of history brings nothing new: `after` is not heeded");
+            return self.page_failed(at, why, None, step);
+        }
         channel.failures = 0;
         let mut cut = page.expect.is_some() && !brought.expected_seen && !brought.full;
         if cut {

@@ -107,3 +107,20 @@ fn a_post_that_was_told_to_wait_waits_over_a_reconnection_too() {
     w.run_for(mins(5));
     assert_eq!(w.answers("general"), ["re: hi"]);
 }
+
+#[test]
+fn a_history_that_always_answers_the_same_page_is_not_read_without_rest() {
+    let mut w = World::chatty(8);
+    let row = |i| format!(r#"{{"id":"h{i:02}","channelId":"general","authorId":"alice","text":"old {i}"}}"#);
+    let page = format!("[{}]", (0..20).map(row).collect::<Vec<_>>().join(","));
+    w.say("general", "alice", "begins");
+    w.run_live();
+    w.guild().trouble("history", 1_000_000, What::Body(200, "application/json", page));
+    w.whisper("unheard");
+    w.run_for(mins(10));
+    assert!(w.calls_of("history") < 100, "{} pages", w.calls_of("history"));
+    assert_eq!(w.link().reason, Some("http.body"));
+    w.say("general", "alice", "hi");
+    w.run_for(secs(2));
+    assert!(w.heard().contains(&"hi"), "what the socket brings is given on");
+}
