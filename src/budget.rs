@@ -67,6 +67,8 @@ pub const TOKEN_BYTES: usize = 8 * 1024;
 
 /// Channels of one link; further ones are not joined, and counted.
 pub const CHANNELS: usize = 1024;
+/// Places kept of channels that are not in the list now, for each link.
+pub const PLACES: usize = CHANNELS;
 /// Links of one daemon.
 pub const LINKS: usize = 256;
 /// Agents of one daemon.

@@ -92,6 +92,8 @@ pub struct Link {
     listed_once: bool,
     /// Channels in the last list, joined or not.
     listed: usize,
+    /// Channels of the last list beyond those that may be joined.
+    channels_over: u64,
     /// The journal is written so far.
     stored_upto: u64,
     history: history::Reading,
@@ -192,6 +194,7 @@ impl Link {
             list_date_ms: None,
             listed_once: false,
             listed: 0,
+            channels_over: 0,
             stored_upto: 0,
             history: history::Reading::default(),
             outbox: Outbox::default(),

@@ -12,6 +12,7 @@ use crate::lane::Place;
 use crate::moment::Moment;
 use crate::reason::Why;
 use crate::step::Step;
+use std::collections::{BTreeMap, BTreeSet};
 
 impl Link {
     pub(super) fn listing(&self) -> bool {
@@ -74,9 +75,10 @@ impl Link {
 
     /// Takes over what the list says: new channels come, others go.
     pub(super) fn resync(&mut self, rows: Vec<ChannelRow>, whole: bool, step: &mut Step<'_>) {
-        let (mut came, mut left) = (0_u64, 0_u64);
+        let (mut came, mut left, mut over) = (0_u64, 0_u64, 0_u64);
         if whole {
-            let listed = |channel: &Channel| rows.iter().any(|row| row.id == channel.row.id);
+            let ids: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
+            let listed = |channel: &Channel| ids.contains(channel.row.id.as_str());
             let (stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.channels).into_iter().partition(listed);
             self.channels = stay;
             for channel in gone {
@@ -88,27 +90,36 @@ impl Link {
                 self.parked.insert(channel.row.id.clone(), channel.lane.cursor().clone());
             }
         }
+        let mut places: BTreeMap<String, usize> =
+            self.channels.iter().enumerate().map(|(at, channel)| (channel.row.id.clone(), at)).collect();
         for row in rows {
-            match self.channels.iter_mut().find(|channel| channel.row.id == row.id) {
+            let room = self.has_room_for_channels();
+            match places.get(&row.id).and_then(|at| self.channels.get_mut(*at)) {
                 Some(channel) => {
                     channel.conv.name.clone_from(&row.name);
                     channel.conv.kind = row.kind;
                     channel.row = row;
                 }
-                None => came += u64::from(self.admit(row, step)),
+                None if room => {
+                    places.insert(row.id.clone(), self.channels.len());
+                    self.admit(row, step);
+                    came += 1;
+                }
+                None => over += 1,
             }
         }
+        if over > self.channels_over {
+            self.gap("channels_over", over - self.channels_over, "the guild lists more channels than are joined");
+        }
+        self.channels_over = over;
+        self.forget_places();
         if self.listed_once && (came > 0 || left > 0) {
             log::info!("{}: channel resync +{came} -{left}", self.seat.agent.name);
         }
     }
 
     /// A channel that was not in the list before: from its kept place, or its first cursor is found and written.
-    pub(super) fn admit(&mut self, row: ChannelRow, step: &mut Step<'_>) -> bool {
-        if !self.has_room_for_channels() {
-            self.gap("channels_over", 1, "the guild lists more channels than are joined");
-            return false;
-        }
+    pub(super) fn admit(&mut self, row: ChannelRow, step: &mut Step<'_>) {
         let guild = self.seat.guild.name.clone();
         let mut channel = if let Some(place) = self.parked.remove(&row.id) {
             Channel::new(&guild, row, place, Gate::Open)
@@ -133,7 +144,18 @@ impl Link {
             channel.gate = Gate::Storing(stored);
         }
         self.channels.push(channel);
-        true
+    }
+
+    /// A guild that lists other channels each time leaves no more places behind than are kept.
+    fn forget_places(&mut self) {
+        let over = self.parked.len().saturating_sub(budget::PLACES);
+        for _ in 0..over {
+            self.parked.pop_first();
+        }
+        if over > 0 {
+            let detail = "so many channels left the list that the places of some are not kept";
+            self.gap("places_forgotten", over as u64, detail);
+        }
     }
 
     /// After a list: what has to be read, and when the next list is due.

@@ -124,3 +124,27 @@ fn a_history_that_always_answers_the_same_page_is_not_read_without_rest() {
     w.run_for(secs(2));
     assert!(w.heard().contains(&"hi"), "what the socket brings is given on");
 }
+
+#[test]
+fn a_list_beyond_the_bound_is_one_gap_a_channel_however_often_it_is_read() {
+    let mut w = World::chatty(9);
+    for i in 0..1_030 {
+        w.guild().model.add_channel(&format!("c{i:04}"), "channel", &["alice", "recruiter"]);
+    }
+    w.run_for(mins(10));
+    assert!(w.calls_of("channels") > 5);
+    assert_eq!(w.link().gaps_by_reason.get("channels_over").copied(), Some(7));
+}
+
+#[test]
+fn a_guild_that_lists_other_channels_each_time_leaves_no_more_places_than_are_kept() {
+    let mut w = World::chatty(10);
+    for list in 0..5 {
+        let row = |i| format!(r#"{{"id":"l{list}-{i}","lastMessageId":null}}"#);
+        let rows: Vec<String> = (0..800).map(row).collect();
+        w.guild().trouble("channels", 1, What::Body(200, "application/json", format!("[{}]", rows.join(","))));
+    }
+    w.run_for(mins(10));
+    let forgotten = w.link().gaps_by_reason.get("places_forgotten").copied().unwrap_or_default();
+    assert_eq!(forgotten, 5 * 800 - 1_024);
+}
