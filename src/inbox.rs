@@ -284,6 +284,11 @@ impl Inbox {
         self.closing = true;
     }
 
+    /// New turns after all.
+    pub fn reopen(&mut self) {
+        self.closing = false;
+    }
+
     /// The agent is asked another way from here on: open turns wait for it, and are given again.
     pub fn take_back(&mut self, step: &mut Step<'_>) {
         self.here = false;
@@ -297,7 +302,19 @@ impl Inbox {
 
     /// Takes every open turn back: they were not answered, and will be given again some day.
     pub fn give_back(&mut self, step: &mut Step<'_>) {
-        for open in self.turns.drain(..) {
+        self.give_back_where(|_| true, step);
+    }
+
+    /// The same with the turns of a link that is removed: their replies have no way any more.
+    pub fn give_back_of(&mut self, link: LinkId, step: &mut Step<'_>) {
+        self.give_back_where(|open| open.link == link, step);
+    }
+
+    fn give_back_where(&mut self, is: impl Fn(&Open) -> bool, step: &mut Step<'_>) {
+        let (back, stay) = std::mem::take(&mut self.turns).into_iter().partition(is);
+        self.turns = stay;
+        let back: Vec<Open> = back;
+        for open in back {
             if matches!(open.state, State::Asked { .. }) {
                 step.out.push_back(Output::Cancel(self.id, open.turn.id.clone(), Cancel::Shutdown));
             }

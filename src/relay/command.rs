@@ -119,13 +119,17 @@ impl Relay {
             }
         }
         for agent in agents {
-            match self.crew.iter().position(|crew| crew.agent.name == agent.name && crew.leaving.is_none()) {
+            match self.crew.iter().position(|crew| crew.agent.name == agent.name) {
                 None => {
                     added.push(agent.name.clone());
                     self.hire(agent.clone());
                 }
                 Some(at) => {
-                    if self.reassign(at, &agent, now) {
+                    let is_back = self.stays(at);
+                    let is_changed = self.reassign(at, &agent, now);
+                    if is_back {
+                        added.push(agent.name.clone());
+                    } else if is_changed {
                         changed.push(agent.name.clone());
                     }
                 }
@@ -137,6 +141,13 @@ impl Relay {
         let parts = [words("added", &added), words("changed", &changed), words("removed", &removed)];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         if parts.is_empty() { "no agent changed".into() } else { parts.join("; ") }
+    }
+
+    /// An agent that was about to leave stays, with its open turns. Returns whether it was.
+    fn stays(&mut self, at: usize) -> bool {
+        let Some(crew) = self.crew.get_mut(at) else { return false };
+        crew.inbox.reopen();
+        crew.leaving.take().is_some()
     }
 
     /// New and restarted links begin at once.
@@ -198,6 +209,7 @@ impl Relay {
 
     fn unseat(&mut self, id: LinkId, now: Now) {
         self.with_link(id, now, |link, step| link.close(step));
+        self.step(now, |relay, step| relay.crew.iter_mut().for_each(|crew| crew.inbox.give_back_of(id, step)));
         if let Some(at) = self.links.iter().position(|link| link.id() == id) {
             let link = self.links.remove(at);
             self.ledger.retire(&link, now);
@@ -242,13 +254,10 @@ impl Relay {
 
     fn dismiss(&mut self, id: AgentId, name: &str, now: Now) {
         self.step(now, |relay, step| relay.crew_of(id).map(|crew| crew.inbox.give_back(step)));
-        // an agent of the same name may have come meanwhile: its links stay
-        if !self.crew.iter().any(|crew| crew.agent.name == *name && crew.id != id) {
-            let mine = |link: &&Link| link.seat().agent.name == *name;
-            let links: Vec<LinkId> = self.links.iter().filter(mine).map(Link::id).collect();
-            for link in links {
-                self.unseat(link, now);
-            }
+        let mine = |link: &&Link| link.seat().agent.name == *name;
+        let links: Vec<LinkId> = self.links.iter().filter(mine).map(Link::id).collect();
+        for link in links {
+            self.unseat(link, now);
         }
         self.crew.retain(|crew| crew.id != id);
         self.out.push_back(Output::Dismiss(id));

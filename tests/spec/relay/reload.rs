@@ -149,3 +149,44 @@ fn restart_ends_a_rest() {
     w.ask(Command::Restart { agent: "recruiter".into() });
     w.run_till(secs(5), "it is live", |w| w.state() == "live");
 }
+
+#[test]
+fn an_agent_that_comes_back_before_it_left_keeps_its_open_turns() {
+    let mut w = World::chatty(24);
+    w.run_live();
+    w.agent().takes_ms = secs(20);
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    let agents = std::mem::take(&mut w.settings.agents);
+    reload(&mut w);
+    w.run_for(secs(2));
+    w.settings.agents = agents;
+    reload(&mut w);
+    w.run_for(mins(5));
+    w.say("general", "alice", "again");
+    w.run_for(mins(1));
+    assert_eq!(w.answers("general"), ["re: hi", "re: again"]);
+}
+
+#[test]
+fn a_guild_that_is_removed_takes_its_turns_along_and_frees_the_agent() {
+    let mut w = World::chatty(25);
+    w.add_guild("other");
+    w.settings.agents[0].guilds.push("other".into());
+    w.settings.agents[0].parallel = 1;
+    w.hall(1).model.add_agent("recruiter", "recruiter", "key-of-recruiter");
+    w.hall(1).model.add_channel("there", "channel", &["alice", "recruiter"]);
+    w.run_for(secs(10));
+    w.agent().next.push_back(Habit::Hangs);
+    w.hall(1).say("there", "alice", "@recruiter hi");
+    w.run_for(secs(1));
+    w.settings.agents[0].guilds.pop();
+    reload(&mut w);
+    w.say("general", "alice", "here");
+    w.run_for(secs(5));
+    assert_eq!(w.answers("general"), ["re: here"]);
+    w.settings.agents[0].guilds.push("other".into());
+    reload(&mut w);
+    w.run_for(mins(2));
+    assert_eq!(w.halls[1].said_by("there", "recruiter"), ["re: @recruiter hi"]);
+}
