@@ -240,12 +240,23 @@ impl Link {
         self.seat = seat;
     }
 
+    /// The guild has another place in the configuration.
+    pub fn guild_moved(&mut self, guild_at: u16) {
+        self.calls.set_guild(guild_at);
+        self.seat.guild_at = guild_at;
+    }
+
     /// Applies a reload that touches who the agent is in the guild, or where the guild is: it connects anew. Cursors,
     /// open turns and posts stay.
     pub fn reseat_anew(&mut self, seat: Seat, step: &mut Step<'_>) {
         self.hang_up(step);
         self.dialect = dialect::of(&seat.guild).into();
         self.calls.drop_bearer();
+        // a token of the old guild, or of the old key, is not for the new one
+        self.calls.forget(|purpose| *purpose == Purpose::Bearer);
+        for (purpose, _) in self.calls.release() {
+            self.call_failed(&purpose, Why::new(Reason::Asked, "the guild or the key changed"), step);
+        }
         self.backoff.clear();
         self.why = seat.agent.key.as_ref().err().map(|sentence| Why::new(Reason::CfgKeyFile, sentence.clone()));
         let state =

@@ -136,11 +136,30 @@ impl Relay {
             }
             self.seat(&agent, now);
         }
+        self.find_guilds_of_leaving(now);
         self.wake(now);
         let words = |what: &str, names: &[String]| (!names.is_empty()).then(|| format!("{what} {}", names.join(", ")));
         let parts = [words("added", &added), words("changed", &changed), words("removed", &removed)];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         if parts.is_empty() { "no agent changed".into() } else { parts.join("; ") }
+    }
+
+    /// Links of agents that leave name their guild by its new place; where it is gone, they end.
+    fn find_guilds_of_leaving(&mut self, now: Now) {
+        let mut gone = Vec::new();
+        for link in &mut self.links {
+            let (agent, guild) = (&link.seat().agent.name, &link.seat().guild.name);
+            if self.settings.agents.iter().any(|other| other.name == *agent) {
+                continue;
+            }
+            match self.settings.guilds.iter().position(|other| other.name == *guild) {
+                Some(at) => link.guild_moved(u16::try_from(at).unwrap_or(u16::MAX)),
+                None => gone.push(link.id()),
+            }
+        }
+        for id in gone {
+            self.unseat(id, now);
+        }
     }
 
     /// An agent that was about to leave stays, with its open turns. Returns whether it was.

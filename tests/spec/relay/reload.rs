@@ -190,3 +190,34 @@ fn a_guild_that_is_removed_takes_its_turns_along_and_frees_the_agent() {
     w.run_for(mins(2));
     assert_eq!(w.halls[1].said_by("there", "recruiter"), ["re: @recruiter hi"]);
 }
+
+#[test]
+fn an_agent_that_leaves_names_its_guild_by_its_new_place() {
+    let mut w = World::chatty(26);
+    w.add_guild("spare");
+    w.run_live();
+    w.agent().takes_ms = secs(2);
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    w.settings.agents.clear();
+    w.settings.guilds.reverse();
+    reload(&mut w);
+    w.run_for(secs(4));
+    let posted = |call: &&(u64, String, String, crate::world::happening::Request)| call.1 == "post";
+    let at_new_place = w.halls[1].calls.iter().find(posted).expect("a call under the rules of the second guild");
+    assert!(at_new_place.3.url.starts_with("https://acme.example"), "{}", at_new_place.3.url);
+}
+
+#[test]
+fn a_removed_guild_and_agent_end_at_once() {
+    let mut w = World::chatty(27);
+    w.run_live();
+    w.agent().takes_ms = secs(2);
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    w.settings.agents.clear();
+    w.settings.guilds.clear();
+    reload(&mut w);
+    w.run_for(secs(10));
+    assert_eq!((w.status().links.len(), w.status().agents.len(), w.answers("general").len()), (0, 0, 0));
+}
