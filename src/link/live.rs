@@ -132,9 +132,13 @@ impl Link {
                 self.take_from_socket(&message, bytes, step);
             }
             Heard::Unreadable(malformed) => {
-                log::warn!("{}: {}: {malformed}", self.seat.agent.name, Reason::NetProtocol);
                 self.why = Some(Why::new(Reason::NetProtocol, malformed.0));
                 self.tally.malformed += 1;
+                // the first, the second, the fourth … are said; all are counted
+                let count = self.tally.malformed;
+                if count.is_power_of_two() {
+                    log::warn!("{}: {}: {malformed} ({count} so far)", self.seat.agent.name, Reason::NetProtocol);
+                }
             }
             Heard::Denied(channel, why) => {
                 let named = |at: &super::channel::Channel| channel.as_ref().is_none_or(|id| at.row.id == *id);
