@@ -72,17 +72,9 @@ pub(super) struct Brought {
 
 impl Link {
     pub(super) fn read_deadline(&self) -> Option<Moment> {
-        let wanted = !self.history.busy && self.channels.iter().any(|channel| self.readable(channel));
+        let room = self.has_room();
+        let wanted = !self.history.busy && self.channels.iter().any(|channel| readable(channel, room));
         self.history.not_before.filter(|_| wanted)
-    }
-
-    /// Whether a page of this channel can be asked for: wanted, room for what it brings, and its join heard.
-    fn readable(&self, channel: &Channel) -> bool {
-        match channel.gate {
-            Gate::Seeking(_) => true,
-            Gate::Storing(_) => false,
-            Gate::Open => channel.wanted && channel.joined() && channel.lane.has_room() && self.has_room(),
-        }
     }
 
     /// Room in the window for what history or the socket brings.
@@ -110,11 +102,11 @@ impl Link {
             return;
         }
         let count = self.channels.len();
-        let first = self.history.turn;
+        let (first, room) = (self.history.turn, self.has_room());
         let Some(at) = (0..count).map(|n| (first + n) % count).find(|at| {
-            self.channels.get(*at).is_some_and(|channel| self.readable(channel) && join_heard(channel, now))
+            self.channels.get(*at).is_some_and(|channel| readable(channel, room) && join_heard(channel, now))
         }) else {
-            return self.wait_for_joins(now);
+            return self.wait_for_joins(room, now);
         };
         let Some(channel) = self.channels.get(at) else { return };
         let page = next_page(channel);
@@ -127,8 +119,8 @@ impl Link {
     }
 
     /// Nothing can be read now, but something can once a join has been heard.
-    fn wait_for_joins(&mut self, now: Moment) {
-        let waits = self.channels.iter().filter(|channel| self.readable(channel));
+    fn wait_for_joins(&mut self, room: bool, now: Moment) {
+        let waits = self.channels.iter().filter(|channel| readable(channel, room));
         let soonest = waits.fold(None, |soonest, channel| sooner(soonest, channel.join_settles()));
         self.history.not_before = soonest.filter(|at| *at > now);
         self.history.for_a_join = self.history.not_before.is_some();
@@ -321,6 +313,16 @@ impl Link {
                 self.gap("oversize", 1, "a message is so large that not even its id was found");
             }
         }
+    }
+}
+
+/// Whether a page of this channel can be asked for: wanted, room for what it brings, and its join heard. `room`: in the
+/// link's window, counted once for all channels.
+fn readable(channel: &Channel, room: bool) -> bool {
+    match channel.gate {
+        Gate::Seeking(_) => true,
+        Gate::Storing(_) => false,
+        Gate::Open => channel.wanted && channel.joined() && channel.lane.has_room() && room,
     }
 }
 
