@@ -107,7 +107,15 @@ impl Message {
     #[must_use]
     pub fn bytes(&self) -> usize {
         let files: usize = self.attachments.iter().map(|a| a.id.len() + a.name.len() + a.media_type.len() + 64).sum();
-        self.id.len() + self.at.len() + self.text.len() + self.author.id.len() + self.author.name.len() + files + 160
+        let places = [&self.reply_to, &self.thread].into_iter().flatten().map(String::len).sum::<usize>();
+        places
+            + self.id.len()
+            + self.at.len()
+            + self.text.len()
+            + self.author.id.len()
+            + self.author.name.len()
+            + files
+            + 160
     }
 }
 

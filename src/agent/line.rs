@@ -192,6 +192,13 @@ impl<'a> Fields<'a> {
 
     fn send(&self) -> Result<Heard<'a>, Why> {
         let (id, conv, text) = (self.text("id")?, self.text("conv")?, self.text("text")?);
+        if id.len() > budget::ID_BYTES {
+            return Err(garbled(format!(
+                "a send has an id of {} bytes; at most {} are taken",
+                id.len(),
+                budget::ID_BYTES
+            )));
+        }
         if let Some(why) = self.too_long(&text) {
             return Ok(Heard::Refused { id, why });
         }

@@ -25,7 +25,8 @@ impl Link {
     /// A reply: split, kept and put on its way. The one that ends the turn is kept together with the turn's end.
     pub fn reply(&mut self, about: &About, said: &str, last: bool, step: &mut Step<'_>) {
         if !last && !self.outbox.has_room() {
-            let detail = format!("a part of {} bytes that ends no turn, for {}", said.len(), text::Clipped(&about.channel));
+            let detail =
+                format!("a part of {} bytes that ends no turn, for {}", said.len(), text::Clipped(&about.channel));
             return self.gap("outbox_full", 1, &detail);
         }
         let parts = text::split_reply(said, self.dialect.post_limit());
@@ -218,7 +219,7 @@ impl Link {
         self.tally.posted += 1;
         step.record(Record::Posted { link: self.name(), key: key.to_owned(), message: id.clone() });
         step.tell(&self.seat.agent.name, || {
-            format!("{} {}: {}", item.channel, self.seat.agent.name, text::Clipped::to(&item.text, 400))
+            format!("{} {}: {}", text::Clipped(&item.channel), self.seat.agent.name, text::Clipped::to(&item.text, 400))
         });
         self.tell_asker(item.asked_by, Ok(id.unwrap_or_default()));
     }

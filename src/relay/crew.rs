@@ -193,7 +193,7 @@ impl Relay {
             }
             (AskedBy::Client(client), _) => {
                 let told = match result {
-                    Ok(message) => Told::Done(format!("stored as {message}")),
+                    Ok(message) => Told::Done(format!("stored as {}", Clipped(&message))),
                     Err(why) => Told::Refused(why),
                 };
                 self.out.push_back(Output::Tell(client, told));

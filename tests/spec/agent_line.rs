@@ -21,6 +21,13 @@ fn garbled(text: &str) -> String {
 }
 
 #[test]
+fn a_send_whose_id_is_too_long_to_be_remembered_is_refused() {
+    let line = |bytes: usize| format!(r#"{{"v":1,"type":"send","id":"{}","conv":"c","text":"t"}}"#, "x".repeat(bytes));
+    assert!(decode(&line(128)).is_ok());
+    assert!(decode(&line(129)).unwrap_err().detail.contains("129 bytes"));
+}
+
+#[test]
 fn a_turn_is_written_as_the_contract_shows_it() {
     let mut asked = turn("t_9", "status?");
     asked.conv.name = "general".to_owned();
