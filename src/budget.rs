@@ -181,6 +181,8 @@ pub const HTTP_IDLE_MS: u64 = 4_000;
 /// Happenings that wait for the loop; pumps wait when it is full.
 pub const HAPPENINGS: usize = 64;
 
+/// Guilds whose calls have threads of their own: one that is sick holds up nobody else. Further ones share.
+pub const GUILD_WORKERS: usize = 4;
 /// Stack of the thread that mints.
 pub const MINT_STACK_BYTES: usize = 192 * 1024;
 /// Stack of the thread that makes every other call.

@@ -156,6 +156,12 @@ impl Inbox {
         (state, self.why.as_ref())
     }
 
+    /// Whether the agent has a turn now: what a daemon that ends waits for.
+    #[must_use]
+    pub fn working(&self) -> bool {
+        self.turns.iter().any(|open| matches!(open.state, State::Asked { .. }))
+    }
+
     /// Whether another turn may be opened.
     #[must_use]
     pub fn has_room(&self) -> bool {

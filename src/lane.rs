@@ -130,6 +130,12 @@ impl Lane {
         self.waiting_bytes
     }
 
+    /// Whether messages wait for history to be read before they can be given.
+    #[must_use]
+    pub fn holds_back(&self) -> bool {
+        !self.following && self.entries.len() > self.ready
+    }
+
     /// Whether history has something to settle or to bring.
     #[must_use]
     pub fn unsettled(&self) -> bool {

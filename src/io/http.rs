@@ -51,11 +51,18 @@ impl Answered {
     }
 }
 
-/// The two workers. They end when this is dropped and their last call is done.
+/// The workers: two threads, `mint` and `call`, for each guild up to `budget::GUILD_WORKERS`; further guilds share them. A
+/// guild that answers a byte a second holds up nobody but itself. They end when this is dropped and their last call is done.
 pub struct Workers {
+    pairs: Vec<Pair>,
+    rules: Vec<Arc<Rules>>,
+    post: Post,
+    dns: Dns,
+}
+
+struct Pair {
     mint: SyncSender<Job>,
     call: SyncSender<Job>,
-    rules: Vec<Arc<Rules>>,
 }
 
 struct Job {
@@ -65,19 +72,32 @@ struct Job {
 }
 
 impl Workers {
-    /// Starts both threads. `rules`: one for each guild, in the order of the settings.
+    /// Starts the threads. `rules`: one for each guild, in the order of the settings.
     ///
     /// # Errors
     /// When a thread cannot be started.
     pub fn start(post: &Post, dns: &Dns, rules: Vec<Arc<Rules>>) -> std::io::Result<Self> {
-        let mint = thread("mint", budget::MINT_STACK_BYTES, post.clone(), dns.clone())?;
-        let call = thread("call", budget::CALL_STACK_BYTES, post.clone(), dns.clone())?;
-        Ok(Self { mint, call, rules })
+        let mut workers = Self { pairs: Vec::new(), rules, post: post.clone(), dns: dns.clone() };
+        workers.staff()?;
+        Ok(workers)
     }
 
-    /// From here on calls name guilds of other settings.
+    /// From here on calls name guilds of other settings. Guilds for which no thread can be started share the others'.
     pub fn reload(&mut self, rules: Vec<Arc<Rules>>) {
         self.rules = rules;
+        if let Err(error) = self.staff() {
+            log::warn!("no thread for another guild's calls: {error}; it shares those of the others");
+        }
+    }
+
+    fn staff(&mut self) -> std::io::Result<()> {
+        while self.pairs.len() < self.rules.len().clamp(1, budget::GUILD_WORKERS) {
+            let (post, dns) = (&self.post, &self.dns);
+            let mint = thread("mint", budget::MINT_STACK_BYTES, post.clone(), dns.clone())?;
+            let call = thread("call", budget::CALL_STACK_BYTES, post.clone(), dns.clone())?;
+            self.pairs.push(Pair { mint, call });
+        }
+        Ok(())
     }
 
     /// Queues a call; its answer is posted. Never waits.
@@ -90,9 +110,11 @@ impl Workers {
             let text = "the call's guild is not in the configuration any more";
             return Err(Box::new(not_sent(Reason::CfgPath, text.into())));
         };
-        let worker = match call.worker {
-            Worker::Mint => &self.mint,
-            Worker::Call => &self.call,
+        let pair = self.pairs.get(usize::from(call.guild) % self.pairs.len().max(1));
+        let worker = match (pair, call.worker) {
+            (Some(pair), Worker::Mint) => &pair.mint,
+            (Some(pair), Worker::Call) => &pair.call,
+            (None, _) => return Err(Box::new(not_sent(Reason::NetTimeout, "there is no thread for calls".into()))),
         };
         worker.try_send(Job { ticket, call, rules }).map_err(|error| {
             let text = match error {

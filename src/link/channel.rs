@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 
 /// After the first join, so long until the next ones: backends that verify asynchronously ignore the first.
 const JOINS_MS: [u64; 3] = [0, 1_000, 5_000];
+/// History that cannot be read for so long is not waited for any more.
+const FOLLOW_ANYWAY_MS: u64 = 60_000;
 /// A join that was not answered counts as heard by the guild after so long: most never answer.
 const JOIN_SETTLES_MS: u64 = 500;
 
@@ -37,8 +39,8 @@ pub struct Channel {
     pub limit: usize,
     /// The reading that is under way began with the oldest that history keeps.
     pub from_start: bool,
-    /// Reads that failed in a row.
-    pub failures: u32,
+    /// Since when neither the list nor history could be read.
+    pub failing_since: Option<Moment>,
     join: Join,
 }
 
@@ -61,6 +63,10 @@ pub struct Seek {
     pub keep: usize,
     /// The first message later than this ends the search: the cursor stands before it.
     pub later_than_ms: Option<u64>,
+    /// A message without a time counts as later.
+    pub undated_is_later: bool,
+    /// The first message that the socket brought meanwhile ends the search, too.
+    pub heard: Option<String>,
     /// Pages read so far.
     pub pages: u32,
 }
@@ -99,7 +105,7 @@ impl Channel {
             goes_on: false,
             from_start: false,
             limit: budget::HISTORY_LIMIT,
-            failures: 0,
+            failing_since: None,
             join: Join::default(),
         }
     }
@@ -117,8 +123,16 @@ impl Channel {
         self.baseline = false;
         self.wanted = false;
         self.goes_on = false;
-        self.failures = 0;
         self.lane.reread();
+    }
+
+    /// A list or a page failed. After a minute of that, what the socket brings is given on all the same: order comes
+    /// before speed, but a history that cannot be read must not silence a socket that can.
+    pub fn read_failed(&mut self, now: Moment) {
+        let since = *self.failing_since.get_or_insert(now);
+        if self.joined() && now.since_ms(since) >= FOLLOW_ANYWAY_MS {
+            self.lane.follow_anyway();
+        }
     }
 
     /// The next list, asked for once the guild can have heard the join, decides what has to be read.

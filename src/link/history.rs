@@ -14,8 +14,6 @@ use crate::text;
 
 /// Rest after a read or a list that failed, doubled from the first to the last.
 pub(super) const FAILED_MS: std::ops::RangeInclusive<u64> = 2_000..=60_000;
-/// Reads of a channel that failed in a row, after which what the socket brings is given on all the same.
-pub(super) const FOLLOW_ANYWAY: u32 = 2;
 
 /// A page of a channel's history that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,9 +101,13 @@ impl Link {
         }
         let count = self.channels.len();
         let (first, room) = (self.history.turn, self.has_room());
-        let Some(at) = (0..count).map(|n| (first + n) % count).find(|at| {
+        let ready = |at: &usize| {
             self.channels.get(*at).is_some_and(|channel| readable(channel, room) && join_heard(channel, now))
-        }) else {
+        };
+        // what the socket brought waits for its channel's history: such a channel goes first
+        let holds = |at: &usize| self.channels.get(*at).is_some_and(|channel| channel.lane.holds_back());
+        let mut turns = (0..count).map(|n| (first + n) % count).filter(ready);
+        let Some(at) = turns.clone().find(holds).or_else(|| turns.next()) else {
             return self.wait_for_joins(room, now);
         };
         let Some(channel) = self.channels.get(at) else { return };
@@ -158,7 +160,7 @@ impl Link {
             let why = Why::new(Reason::HttpBody, "a whole page of history brings nothing new: `after` is not heeded");
             return self.page_failed(at, why, None, step);
         }
-        channel.failures = 0;
+        channel.failing_since = None;
         let mut cut = page.expect.is_some() && !brought.expected_seen && !brought.full;
         if cut {
             self.cut(at, &page, &brought);
@@ -193,11 +195,8 @@ impl Link {
         let rest = self.failure_rest(wait_ms);
         self.history.not_before = Some(step.now.at.after_ms(rest));
         let Some(channel) = self.channels.get_mut(at) else { return };
-        channel.failures += 1;
         channel.goes_on = false;
-        if channel.failures >= FOLLOW_ANYWAY && channel.joined() {
-            channel.lane.follow_anyway();
-        }
+        channel.read_failed(step.now.at);
         log::warn!("{}: history of {}: {why}", self.seat.agent.name, channel.row.name);
         self.why = Some(why);
     }

@@ -1,5 +1,6 @@
 //! Messages in: which of them become turns, and which is next.
 
+use super::channel::Gate;
 use super::{Link, State, in_channel};
 use crate::address::{Verdict, verdict};
 use crate::budget;
@@ -58,6 +59,11 @@ impl Link {
             return;
         };
         let Some(channel) = self.channels.get_mut(at) else { return };
+        if let Gate::Seeking(seek) = &mut channel.gate {
+            // its first cursor is not found yet: that it was heard says that it lies behind it
+            seek.heard.get_or_insert_with(|| id.to_owned());
+            return;
+        }
         if self.seen.contains(&in_channel(&message.channel, id)) || channel.lane.holds(id) {
             self.tally.duplicates += 1;
             return;
@@ -90,10 +96,12 @@ impl Link {
         let conv = &channel.conv;
         let own_posts = |id: &str| self.own_posts.iter().any(|own| own == id);
         let agent = &self.seat.agent;
-        step.tell(&agent.name, || {
-            let who = message.author_name.as_deref().unwrap_or(&message.author);
-            format!("{} {}: {}", conv.key, text::Clipped(who), text::Clipped::to(&message.text, 400))
-        });
+        if message.author != agent.id {
+            step.tell(&agent.name, || {
+                let who = message.author_name.as_deref().unwrap_or(&message.author);
+                format!("{} {}: {}", conv.key, text::Clipped(who), text::Clipped::to(&message.text, 400))
+            });
+        }
         let Verdict::Asked { mention, bot } =
             verdict(agent, &self.seat.colleagues, channel.row.kind, message, own_posts)
         else {

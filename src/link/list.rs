@@ -3,7 +3,7 @@
 use super::answers::{checked, unreadable};
 use super::calls::Purpose;
 use super::channel::{Channel, Gate, Seek};
-use super::history::{FAILED_MS, FOLLOW_ANYWAY};
+use super::history::FAILED_MS;
 use super::{Link, State, in_channel};
 use crate::budget;
 use crate::call::Answer;
@@ -45,6 +45,9 @@ impl Link {
         }
         self.history.failures = 0;
         self.listed = rows.len();
+        if !self.listed_once {
+            self.list_date_ms = got.date_ms;
+        }
         self.resync(rows, whole, step);
         self.list_date_ms = got.date_ms;
         self.listed_once = true;
@@ -59,16 +62,16 @@ impl Link {
             live.list_at = step.now.at.after_ms(rest);
         }
         for channel in &mut self.channels {
-            channel.failures += 1;
             channel.wanted = channel.wanted || !channel.baseline;
-            if channel.failures >= FOLLOW_ANYWAY && channel.joined() {
-                channel.lane.follow_anyway();
-            }
+            channel.read_failed(step.now.at);
         }
     }
 
     pub(super) fn failure_rest(&mut self, wait_ms: Option<u64>) -> u64 {
-        let rest = (FAILED_MS.start() << self.history.failures.min(5)).min(*FAILED_MS.end());
+        let timing = &self.seat.timing;
+        let period = if self.is_live() { timing.reconcile_ms } else { timing.unproven_ms };
+        let longest = (*FAILED_MS.end()).min(period.max(*FAILED_MS.start()));
+        let rest = (FAILED_MS.start() << self.history.failures.min(5)).min(longest);
         self.history.failures = self.history.failures.saturating_add(1);
         wait_ms.map_or(rest, |ms| ms.clamp(*budget::RETRY_AFTER_MS.start(), *budget::RETRY_AFTER_MS.end()))
     }
@@ -124,7 +127,9 @@ impl Link {
         let mut channel = if let Some(place) = self.parked.remove(&row.id) {
             Channel::new(&guild, row, place, Gate::Open)
         } else {
-            let later_than_ms = if self.listed_once { self.list_date_ms } else { None };
+            // a `Date` is cut to the second: in the first list's own second, what was said is old
+            let cut_ms = if self.listed_once { 0 } else { 999 };
+            let later_than_ms = self.list_date_ms.map(|date| date + cut_ms);
             let keep = self.seat.agent.backfill as usize;
             match (self.listed_once, row.last.clone()) {
                 (true, _) if later_than_ms.is_none() => Channel::new(&guild, row, Place::default(), Gate::Open),
@@ -134,7 +139,8 @@ impl Link {
                 }
                 _ => {
                     let keep = if self.listed_once { 0 } else { keep };
-                    let seek = Seek { keep, later_than_ms, ..Seek::default() };
+                    let undated_is_later = self.listed_once;
+                    let seek = Seek { keep, later_than_ms, undated_is_later, ..Seek::default() };
                     Channel::new(&guild, row, Place::default(), Gate::Seeking(seek))
                 }
             }

@@ -79,7 +79,14 @@ impl Link {
         for channel in &mut self.channels {
             channel.join_from(now);
         }
+        self.forget_past_failures();
         self.outbox.wake(now);
+    }
+
+    /// What ended an earlier connection is over; that it was deaf or denied may go on.
+    fn forget_past_failures(&mut self) {
+        let goes_on = |why: &Why| matches!(why.reason, Reason::DeafHistory | Reason::AuthDeniedChannel);
+        self.why = self.why.take().filter(goes_on);
     }
 
     /// The next attempt of a link that stays connected though it hears nothing.
@@ -249,7 +256,9 @@ impl Link {
             live.stable_at = None;
             if !live.missed && self.deaf_sessions == 0 {
                 self.backoff.clear();
+                self.forget_past_failures();
             }
+            return self.live_timers(step);
         }
         let mut missed = Vec::new();
         live.suspects.retain(|suspect| {

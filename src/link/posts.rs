@@ -84,10 +84,10 @@ impl Link {
         self.outbox.push(Item { key, channel: channel.to_owned(), text, reply_to, asked_by }, kept_by, false);
     }
 
-    /// A post that somebody asked for unasked by a message.
+    /// A post that no message asked for, in the channel of this id.
     ///
     /// # Errors
-    /// The channel is not known, the text is empty, or the outbox is full.
+    /// The text is empty, or the outbox is full.
     pub fn send(
         &mut self,
         channel: &str,
@@ -96,52 +96,35 @@ impl Link {
         asked_by: AskedBy,
         step: &mut Step<'_>,
     ) -> Result<(), Why> {
-        let refused = |detail: String| Err(Why::new(Reason::GuildRefusedPost, detail));
-        let Some(channel) = self.channel_named(channel) else {
-            return refused(format!(
-                "{} has no channel {} on {}",
-                self.seat.agent.name,
-                text::Clipped(channel),
-                self.seat.guild.name
-            ));
-        };
+        let refused = |detail: &str| Err(Why::new(Reason::ControlRequest, detail));
         if said.trim().is_empty() {
-            return refused("the text is empty".into());
+            return refused("the text is empty");
         }
         if !self.outbox.has_room() {
-            return refused("the outbox is full".into());
+            return refused("the outbox is full");
         }
         let parts = text::split_reply(said, self.dialect.post_limit());
         let last = parts.len().saturating_sub(1);
         let (agent, guild) = (self.seat.agent.name.clone(), self.seat.guild.name.clone());
         for (n, text) in parts.into_iter().enumerate() {
-            let key = text::hash_id("gs_", &[&guild, &agent, &channel, id, &n.to_string()]);
+            let key = text::hash_id("gs_", &[&guild, &agent, channel, id, &n.to_string()]);
             let post = Post { key, text, reply_to: None, message: None };
-            step.record(Record::Post { link: self.name(), channel: channel.clone(), post: post.clone() });
+            step.record(Record::Post { link: self.name(), channel: channel.to_owned(), post: post.clone() });
             let asked_by = if n == last { asked_by.clone() } else { AskedBy::Turn };
-            self.take_post(&channel, post, asked_by, step.next_store);
+            self.take_post(channel, post, asked_by, step.next_store);
         }
         self.settle(step);
         Ok(())
     }
 
-    /// Whether a name means one of its channels.
+    /// Ids of the channels that a name may mean: the one with that id or conversation key, else all of that name.
     #[must_use]
-    pub fn knows(&self, name: &str) -> bool {
-        self.channel_named(name).is_some()
-    }
-
-    /// A channel by its id, its conversation key, or its name if only one has it.
-    fn channel_named(&self, name: &str) -> Option<String> {
+    pub fn channels_named(&self, name: &str) -> Vec<String> {
         let is = |channel: &&Channel| channel.row.id == name || channel.conv.key == name;
         if let Some(channel) = self.channels.iter().find(is) {
-            return Some(channel.row.id.clone());
+            return vec![channel.row.id.clone()];
         }
-        let mut named = self.channels.iter().filter(|channel| channel.row.name == name);
-        match (named.next(), named.next()) {
-            (Some(channel), None) => Some(channel.row.id.clone()),
-            _ => None,
-        }
+        self.channels.iter().filter(|channel| channel.row.name == name).map(|channel| channel.row.id.clone()).collect()
     }
 
     /// Whether nothing is being posted now.
@@ -218,8 +201,10 @@ impl Link {
         let Some(item) = self.outbox.over(key) else { return };
         self.tally.posted += 1;
         step.record(Record::Posted { link: self.name(), key: key.to_owned(), message: id.clone() });
-        step.tell(&self.seat.agent.name, || {
-            format!("{} {}: {}", text::Clipped(&item.channel), self.seat.agent.name, text::Clipped::to(&item.text, 400))
+        let (agent, guild) = (&self.seat.agent.name, &self.seat.guild.name);
+        step.tell(agent, || {
+            let key = text::conversation_key(guild, &item.channel, None);
+            format!("{key} {agent}: {}", text::Clipped::to(&item.text, 400))
         });
         self.tell_asker(item.asked_by, Ok(id.unwrap_or_default()));
     }

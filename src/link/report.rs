@@ -84,7 +84,7 @@ impl Link {
             detail,
             next_try_s: next_try,
             channels_total: self.listed,
-            channels_joined: self.channels.iter().filter(|channel| channel.joined()).count(),
+            channels_joined: self.channels.iter().filter(|channel| channel.joined() && !channel.denied()).count(),
             channels_proven: self.channels.iter().filter(|channel| channel.proven.is_some()).count(),
             last_event_at: self.tally.last_event.map(rfc3339),
             last_proof_at: self.tally.last_proof.map(rfc3339),

@@ -17,11 +17,12 @@ impl Link {
             Row::Unreadable(Some(id), _) => (id.clone(), None),
             Row::Unreadable(None, _) => return,
         };
-        let later = match (seek.later_than_ms, written) {
+        let dated_later = match (seek.later_than_ms, written) {
             (Some(than), Some(written)) => written > than,
-            (Some(_), None) => true,
+            (Some(_), None) => seek.undated_is_later,
             (None, _) => false,
         };
+        let later = dated_later || seek.heard.as_deref() == Some(id.as_str());
         if brought.full || later {
             brought.full = true;
             return;
@@ -53,8 +54,7 @@ impl Link {
         if !ended && !over {
             return;
         }
-        let keep = if seek.later_than_ms.is_some() { 0 } else { seek.keep };
-        let place = match seek.tail.len().checked_sub(keep + 1) {
+        let place = match seek.tail.len().checked_sub(seek.keep + 1) {
             Some(last) => Place {
                 before: last.checked_sub(1).and_then(|before| seek.tail.get(before).cloned()),
                 id: seek.tail.get(last).cloned(),

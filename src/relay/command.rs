@@ -265,7 +265,7 @@ impl Relay {
             self.dismiss(id, &name, now);
         }
         let Some(until) = self.stopping else { return };
-        let idle = self.crew.iter().all(|crew| crew.inbox.open() == 0) && self.links.iter().all(Link::posts_idle);
+        let idle = !self.crew.iter().any(|crew| crew.inbox.working()) && self.links.iter().all(Link::posts_idle);
         if idle || until <= now.at {
             self.end(now);
         }

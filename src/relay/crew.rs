@@ -142,22 +142,51 @@ impl Relay {
         asked_by: &AskedBy,
         now: Now,
     ) -> Result<(), Why> {
-        let refuse = |detail: String| Err(Why::new(Reason::GuildRefusedPost, detail));
+        let (link, channel) = self.meant(agent, place)?;
+        self.step(now, |relay, step| match relay.links.iter_mut().find(|other| other.id() == link) {
+            Some(link) => link.send(&channel, said, id, asked_by.clone(), step),
+            None => Err(Why::new(Reason::ControlRequest, "the link is gone")),
+        })
+    }
+
+    /// The one channel that a place means, and its link.
+    fn meant(&self, agent: &str, place: &str) -> Result<(LinkId, String), Why> {
+        let refuse = |detail: String| Err(Why::new(Reason::ControlRequest, detail));
         let (guild, channel) = self.place_of(agent, place);
         let of_agent = |link: &&Link| link.seat().agent.name == agent;
         let in_guild = |link: &&Link| guild.as_ref().is_none_or(|guild| *guild == link.seat().guild.name);
-        let mine: Vec<LinkId> = self.links.iter().filter(of_agent).filter(in_guild).map(Link::id).collect();
-        let mut last = Err(Why::new(Reason::ControlRequest, format!("there is no agent {}", Clipped(agent))));
-        for link_id in mine {
-            last = self.step(now, |relay, step| match relay.links.iter_mut().find(|link| link.id() == link_id) {
-                Some(link) => link.send(&channel, said, id, asked_by.clone(), step),
-                None => refuse("the link is gone".into()),
+        let mine: Vec<&Link> = self.links.iter().filter(of_agent).filter(in_guild).collect();
+        let (agent, name) = (Clipped(agent), Clipped(&channel));
+        let guilds = |links: &[&Link]| {
+            let names: Vec<&str> = links.iter().map(|link| link.seat().guild.name.as_str()).collect();
+            names.join(", ")
+        };
+        if mine.is_empty() {
+            return refuse(format!("there is no agent {agent}"));
+        }
+        if let Some(Err(sentence)) = mine.first().map(|link| &link.seat().agent.key) {
+            return Err(Why::new(Reason::CfgKeyFile, format!("{agent} is not bound: {sentence}")));
+        }
+        let knowing: Vec<&Link> =
+            mine.iter().copied().filter(|link| !link.channels_named(&channel).is_empty()).collect();
+        let [link] = knowing.as_slice() else {
+            return refuse(match knowing.as_slice() {
+                [] => format!("{agent} has no channel {name} on {}", guilds(&mine)),
+                _ => format!("{name} is a channel on {}; say GUILD.{name}", guilds(&knowing)),
             });
-            if last.is_ok() {
-                break;
+        };
+        let mut ids = link.channels_named(&channel);
+        match (ids.pop(), ids.is_empty()) {
+            (Some(id), true) => Ok((link.id(), id)),
+            (last, _) => {
+                ids.extend(last);
+                refuse(format!(
+                    "{name} is the name of {} channels; give an id: {}",
+                    ids.len(),
+                    Clipped(&ids.join(", "))
+                ))
             }
         }
-        last
     }
 
     /// `guild.channel`, where `guild` is one of the agent's; else a channel on any of them.
@@ -165,7 +194,7 @@ impl Relay {
         if let Some((guild, channel)) = place.split_once('.') {
             let mine = |link: &&Link| link.seat().agent.name == agent;
             let known = self.links.iter().filter(mine).any(|link| link.seat().guild.name == guild);
-            if known && !self.links.iter().filter(mine).any(|link| link.knows(place)) {
+            if known && !self.links.iter().filter(mine).any(|link| !link.channels_named(place).is_empty()) {
                 return (Some(guild.to_owned()), channel.to_owned());
             }
         }
