@@ -125,6 +125,8 @@ impl Link {
     pub(super) fn heard(&mut self, text: &str, step: &mut Step<'_>) {
         let mut frames = Vec::new();
         let now = step.now.at;
+        let hidden = self.calls.without_token(text);
+        let text = hidden.as_deref().unwrap_or(text);
         let Some(cable) = self.cable() else { return };
         let heard = cable.session.hear(text, now, &mut frames);
         cable.frames.extend(frames);

@@ -12,6 +12,9 @@ use crate::token::Bearer;
 /// Calls of one link that may wait for a bearer at once: a further one fails.
 const HELD: usize = 64;
 
+/// A shorter token could be any word.
+const TOKEN_HIDDEN: usize = 16;
+
 /// What a call is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Purpose {
@@ -110,6 +113,13 @@ impl Calls {
     #[must_use]
     pub fn has_bearer(&self, now: Moment) -> bool {
         self.bearer.as_ref().is_some_and(|bearer| !bearer.life().nears_end(now))
+    }
+
+    /// What a peer said without our token in it, where it says it: it may end in a log or in status.
+    #[must_use]
+    pub fn without_token(&self, said: &str) -> Option<String> {
+        let token = self.bearer.as_ref().map(Bearer::expose).filter(|token| token.len() >= TOKEN_HIDDEN)?;
+        said.contains(token).then(|| said.replace(token, "[token]"))
     }
 
     /// Whether a call of this kind is under way or held.

@@ -148,3 +148,15 @@ fn a_guild_that_lists_other_channels_each_time_leaves_no_more_places_than_are_ke
     let forgotten = w.link().gaps_by_reason.get("places_forgotten").copied().unwrap_or_default();
     assert_eq!(forgotten, 5 * 800 - 1_024);
 }
+
+#[test]
+fn a_guild_that_says_our_token_back_gets_it_into_no_status() {
+    let mut w = World::chatty(11);
+    let token = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJyIn0.c2ln";
+    let minted = format!(r#"{{"guildAccessToken":"{token}","expiresIn":900}}"#);
+    w.guild().trouble("mint", 1, What::Body(200, "application/json", minted));
+    w.guild().connects.push_back(format!(r#"44{{"message":"bad token {token}"}}"#));
+    w.run_for(secs(1));
+    assert_eq!((w.reason(), w.link().detail.contains(token)), ("auth.connect_error", false), "{}", w.link().detail);
+    assert!(w.link().detail.contains("bad token [token]"));
+}
