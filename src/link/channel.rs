@@ -129,8 +129,14 @@ impl Channel {
     /// A list or a page failed. After a minute of that, what the socket brings is given on all the same: order comes
     /// before speed, but a history that cannot be read must not silence a socket that can.
     pub fn read_failed(&mut self, now: Moment) {
-        let since = *self.failing_since.get_or_insert(now);
-        if self.joined() && now.since_ms(since) >= FOLLOW_ANYWAY_MS {
+        self.failing_since.get_or_insert(now);
+        self.follow_where_history_fails(now);
+    }
+
+    /// Gives on what the socket brings, where history has failed for so long that it is not waited for.
+    pub fn follow_where_history_fails(&mut self, now: Moment) {
+        let given_up = self.failing_since.is_some_and(|since| now.since_ms(since) >= FOLLOW_ANYWAY_MS);
+        if given_up && self.joined() {
             self.lane.follow_anyway();
         }
     }

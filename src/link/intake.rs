@@ -75,6 +75,7 @@ impl Link {
         if !room || !channel.lane.has_room() {
             channel.lane.overflowed();
             channel.wanted = true;
+            channel.follow_where_history_fails(now);
             return;
         }
         let owned = self.judge(at, message, bytes, step);

@@ -17,7 +17,7 @@ use crate::text;
 use std::time::Duration;
 
 /// Pages of history in which a post of unknown outcome is looked up.
-const LOOK_UP_PAGES: u32 = 10;
+const LOOK_UP_PAGES: u32 = budget::HISTORY_SEEK_PAGES;
 /// A 429 or 503 without a time asks for so long.
 const WAIT_MS: u64 = 5_000;
 
