@@ -248,9 +248,8 @@ impl Room {
         for (voice, before) in taken {
             if let Some(before) = before {
                 before.lose(&voice.name, "replaced", "was claimed by a newer connection");
-                let why = Why::new(Reason::AgentGone, "a newer connection claimed it");
-                voice.say(Said::Gone(why)).await;
             }
+            // open turns are given again: a take-over is no failed attempt
             voice.say(Said::Here).await;
         }
         Ok(())
