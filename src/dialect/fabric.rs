@@ -9,6 +9,7 @@ use crate::message::{Attachment, Kind};
 use crate::secret::Secret;
 use crate::settings::Guild;
 use crate::text::Clipped;
+use miniserde::json::{Number, Value};
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -65,18 +66,20 @@ impl Dialect for Fabric {
     fn minted(&self, body: &[u8], date_ms: Option<u64>) -> Result<Minted, String> {
         let text = std::str::from_utf8(body).map_err(|_| "the mint's answer is not UTF-8")?;
         json::scan(text).map_err(|why| format!("the mint's answer is not JSON: {why}"))?;
-        let token = json::member(text, "guildAccessToken")
-            .and_then(json::string)
-            .ok_or("the mint's answer has no string `guildAccessToken`")?;
-        let in_s = json::member(text, "expiresIn").and_then(|raw| raw.parse::<f64>().ok());
-        let at = json::member(text, "expiresAt").and_then(json::string).and_then(|at| instant(&at));
+        let answer: MintAnswer =
+            miniserde::json::from_str(text).map_err(|_| "the mint's answer has no string `guildAccessToken`")?;
+        let in_s = answer.expires_in.as_ref().and_then(number);
+        let at = answer.expires_at.as_ref().and_then(|at| match at {
+            Value::String(at) => instant(at),
+            _ => None,
+        });
         let life_ms = match (in_s, at, date_ms) {
             // from a number: negative is over already, absurd saturates
             (Some(s), _, _) => Some((s.max(0.0) * 1000.0) as u64),
             (None, Some(at), Some(date)) => Some(at.saturating_sub(date)),
             (None, _, _) => None,
         };
-        Ok(Minted { token: token.into_owned(), life_ms })
+        Ok(Minted { token: answer.token, life_ms })
     }
 
     fn channels(&self) -> Request {
@@ -277,6 +280,28 @@ fn attachment(row: AttachmentRow<'_>) -> Option<Attachment> {
         size: row.size.unwrap_or(0),
         fetched: crate::message::Fetched::NotAsked,
     })
+}
+
+/// The mint's answer, small and of known shape; how long the token lives may be said in any way or none.
+#[derive(miniserde::Deserialize)]
+struct MintAnswer {
+    #[serde(rename = "guildAccessToken")]
+    token: String,
+    #[serde(rename = "expiresIn")]
+    expires_in: Option<Value>,
+    #[serde(rename = "expiresAt")]
+    expires_at: Option<Value>,
+}
+
+/// Seconds, as a number or as its text.
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(Number::U64(s)) => Some(*s as f64),
+        Value::Number(Number::I64(s)) => Some(*s as f64),
+        Value::Number(Number::F64(s)) => Some(*s),
+        Value::String(s) => s.parse().ok(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 #[derive(serde::Deserialize)]
