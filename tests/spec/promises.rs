@@ -1,8 +1,8 @@
 //! `tests/promises.md`: every row has a living test.
 
+use crate::living::{dead, living, scenarios_of, tests_of};
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const PROMISES: &str = include_str!("../promises.md");
 /// Rows that wait for a later version; the number is written out so that it cannot grow in silence.
@@ -24,74 +24,13 @@ fn promises(table: &str) -> Vec<Promise<'_>> {
     rows.collect()
 }
 
-fn tests_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
-}
-
-/// Rust files below a folder, with their paths from there.
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(next) = folders.pop() {
-        for entry in fs::read_dir(&next).unwrap().map(|entry| entry.unwrap().path()) {
-            match entry.extension() {
-                _ if entry.is_dir() => folders.push(entry),
-                Some(extension) if extension == "rs" => {
-                    let text = fs::read_to_string(&entry).unwrap();
-                    found.push((entry.strip_prefix(folder).unwrap().to_owned(), text));
-                }
-                _ => {}
-            }
-        }
-    }
-    found
-}
-
-/// Functions under `#[test]`, as `module::name`; those under `#[ignore]` are not alive.
-fn tests_of(path: &Path, source: &str) -> Vec<String> {
-    let module = path.with_extension("").to_string_lossy().replace('/', "::");
-    let (mut marked, mut names) = (false, Vec::new());
-    for line in source.lines().map(str::trim) {
-        match line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')) {
-            Some((name, _)) if std::mem::take(&mut marked) => names.push(format!("spec::{module}::{name}")),
-            Some(_) => {}
-            None if line == "#[test]" => marked = true,
-            None if line.starts_with("#[ignore") => marked = false,
-            None => {}
-        }
-    }
-    names
-}
-
-/// Names in the tables of scenarios: `Scenario("name", …)`, and the functions that `scenarios![…]` lists.
-fn scenarios_of(kind: &str, source: &str) -> Vec<String> {
-    let written =
-        source.split("Scenario(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"')?.split('"').next());
-    let listed = source.split("= scenarios![").skip(1).filter_map(|rest| rest.split(']').next());
-    let listed = listed.flat_map(|list| list.split(',').map(str::trim).filter(|name| !name.is_empty()));
-    written.chain(listed).map(|name| format!("{kind}::{name}")).collect()
-}
-
-/// Everything that a row may name.
-fn living() -> BTreeSet<String> {
-    let tests = tests_folder();
-    let spec = sources(&tests.join("spec")).into_iter().flat_map(|(path, text)| tests_of(&path, &text));
-    let scenarios = ["live", "interop"]
-        .into_iter()
-        .flat_map(|kind| sources(&tests.join(kind)).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
-    let others = [("bench: tests/bench/idle", "bench/idle"), ("demo", "demo/main.rs")];
-    let others = others.into_iter().filter(|(_, file)| tests.join(file).is_file()).map(|(name, _)| name.to_owned());
-    spec.chain(scenarios).chain(others).collect()
-}
-
 /// What is wrong with a row.
 fn fault(promise: &Promise<'_>, living: &BTreeSet<String>) -> Option<String> {
     let Promise { number, said, shown_by } = promise;
     if let Some(reason) = shown_by.strip_prefix("later: ") {
         return (reason.len() < 20).then(|| format!("{number} ({said}): later, and why?"));
     }
-    let names: Vec<&str> = shown_by.split("<br>").map(|name| name.trim_matches('`')).collect();
-    let dead: Vec<&str> = names.into_iter().filter(|name| !living.contains(*name)).collect();
+    let dead = dead(shown_by, living);
     (!dead.is_empty()).then(|| format!("{number} ({said}): no such test: {}", dead.join(", ")))
 }
 
