@@ -2,12 +2,7 @@
 
 use super::{Exit, Typed, complain, put};
 use crate::config::{Remark, load};
-use std::path::PathBuf;
-
-/// `$CREDENTIALS_DIRECTORY`, where systemd puts what `LoadCredential=` names.
-pub fn credentials() -> Option<PathBuf> {
-    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()).map(PathBuf::from)
-}
+use crate::io::secret::credentials;
 
 /// Says each on a line of standard error.
 pub fn complain_of(remarks: &[Remark]) {

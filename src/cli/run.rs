@@ -1,8 +1,9 @@
 //! `run`: the daemon, in the foreground.
 
-use super::check::{complain_of, credentials};
+use super::check::complain_of;
 use super::{Exit, Typed, complain, log as logging};
 use crate::config::{Loaded, Remark, load};
+use crate::io::secret::credentials;
 use crate::io::shell::{self, Fatal, Options};
 use crate::settings::{Settings, StateMode};
 use std::path::{Path, PathBuf};

@@ -2,8 +2,9 @@
 
 use super::jsonc::Entry;
 use super::section::{Findings, Item, Section};
-use super::{Places, answer, guild, key, schema};
+use super::{Places, answer, guild, schema};
 use crate::budget;
+use crate::io::secret;
 use crate::settings::{Agent, RespondTo, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,7 @@ pub fn read(
     let own_guilds = self::guilds(&section, guilds, found);
     let key = section.text("key_file").map(|file| {
         let file = places.secret(file);
-        let key = key::read(&file, places.credentials.as_deref());
+        let key = secret::read(&file, places.credentials.as_deref());
         if let Err(what) = &key {
             section.fault("key_file", what.clone(), keys);
         }

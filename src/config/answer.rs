@@ -3,7 +3,8 @@
 use super::jsonc::{Node, Offset, Value};
 use super::schema::{self, ANSWERS, Shape};
 use super::section::{Findings, Section};
-use super::{Places, key, url};
+use super::{Places, url};
+use crate::io::secret;
 use crate::settings::{Child, Stdin, Stdout, Transport};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
@@ -96,7 +97,7 @@ fn http(section: &Section<'_>, places: &Places, found: &mut Findings) -> Option<
     };
     let bearer_file = section.text("bearer_file").map(|file| places.secret(file));
     if let Some(file) = &bearer_file {
-        if let Err(what) = key::read(file, places.credentials.as_deref()) {
+        if let Err(what) = secret::read(file, places.credentials.as_deref()) {
             section.warn("bearer_file", what, found);
         }
         if !url.encrypted && !url.loopback {
@@ -176,7 +177,7 @@ fn child(section: &Section<'_>, places: &Places, found: &mut Findings) -> Child 
     let env_files: BTreeMap<String, PathBuf> =
         env_files.into_iter().map(|(name, file)| (name, places.secret(&file))).collect();
     for (name, file) in &env_files {
-        if let Err(what) = key::read(file, places.credentials.as_deref()) {
+        if let Err(what) = secret::read(file, places.credentials.as_deref()) {
             section.warn("env_files", format!("{name}: {what}"), found);
         }
     }

@@ -4,7 +4,6 @@ mod agent;
 mod answer;
 mod guild;
 pub mod jsonc;
-pub mod key;
 pub mod schema;
 mod section;
 mod url;

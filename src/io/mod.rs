@@ -14,6 +14,7 @@ pub mod disk;
 pub mod dns;
 pub mod http;
 pub mod process;
+pub mod secret;
 pub mod shell;
 pub mod signals;
 pub mod tcp;

@@ -9,6 +9,7 @@ use guild_bridge::secret::Secret;
 use guild_bridge::settings::{self, Child, RespondTo, Stdin, Stdout, Transport};
 use smol::LocalExecutor;
 use smol::channel::Receiver;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -144,6 +145,12 @@ impl Dir {
 
     pub fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().unwrap().to_owned()
+    }
+
+    /// Writes a file of this mode.
+    pub fn write(&self, name: &str, mode: u32, text: &str) {
+        std::fs::write(self.0.join(name), text).unwrap();
+        std::fs::set_permissions(self.0.join(name), std::fs::Permissions::from_mode(mode)).unwrap();
     }
 }
 

@@ -159,7 +159,7 @@ fn a_program_that_is_not_there_is_waited_for() {
 #[test]
 fn a_child_gets_path_lang_tz_home_and_its_own_and_nothing_else() {
     let dir = Dir::new("env");
-    std::fs::write(dir.0.join("key"), "s3cret\n").unwrap();
+    dir.write("key", 0o600, "s3cret\n");
     let child = Child {
         cwd: Some(dir.0.clone()),
         env: [("MODE".to_owned(), "x y".to_owned())].into(),
@@ -178,7 +178,7 @@ fn a_child_gets_path_lang_tz_home_and_its_own_and_nothing_else() {
 }
 
 #[test]
-fn env_files_are_read_at_each_start_and_a_missing_one_is_named() {
+fn env_files_are_read_at_each_start_and_a_missing_or_open_one_is_named() {
     let dir = Dir::new("envfile");
     let key = dir.0.join("key");
     let child = Child { env_files: [("API_KEY".to_owned(), key.clone())].into(), ..Child::default() };
@@ -189,10 +189,14 @@ fn env_files_are_read_at_each_start_and_a_missing_one_is_named() {
         let Said::Absent { why, .. } = desk.next().await else { panic!("its key is not there") };
         assert!(why.detail.starts_with("API_KEY for its environment: ") && why.detail.contains("key"), "{why}");
         for value in ["one", "two"] {
-            std::fs::write(&key, value).unwrap();
+            dir.write("key", 0o600, value);
             desk.ask("t_1", "");
             assert_eq!(desk.next().await, reply("t_1", value));
         }
+        dir.write("key", 0o640, "three");
+        desk.ask("t_1", "");
+        let Said::Absent { why, .. } = desk.next().await else { panic!("its key is open to others") };
+        assert!(why.detail.starts_with("API_KEY for its environment: mode 0640, want 0600: chmod 600 "), "{why}");
     });
 }
 

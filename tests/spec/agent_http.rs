@@ -128,7 +128,9 @@ fn a_bearer_is_read_at_each_call_and_must_be_private() {
                 (Said::Reply { .. }, Some(_)) => {
                     assert_eq!(header(&requests.recv().unwrap(), "authorization").as_deref(), sent);
                 }
-                (Said::Absent { why, .. }, None) => assert!(why.detail.contains("has mode 0644, want 0600"), "{why}"),
+                (Said::Absent { why, .. }, None) => {
+                    assert!(why.detail.contains("mode 0644, want 0600: chmod 600"), "{why}")
+                }
                 other => panic!("{other:?}"),
             }
         }

@@ -1,6 +1,7 @@
 use crate::folder::Folder;
 use guild_bridge::budget;
-use guild_bridge::config::{Loaded, Remark, key, load, schema};
+use guild_bridge::config::{Loaded, Remark, load, schema};
+use guild_bridge::io::secret;
 use guild_bridge::settings::{RespondTo, StateMode, Stdin, Stdout, Transport};
 use std::os::unix::fs::symlink;
 
@@ -241,15 +242,15 @@ fn a_bad_key_leaves_its_agent_without_one_and_says_why() {
 #[test]
 fn a_key_file_is_plain_private_short_and_not_empty() {
     let folder = Folder::new();
-    let told = |name: &str, mode, content: &[u8]| key::read(&folder.file(name, mode, content), None).err().unwrap();
+    let told = |name: &str, mode, content: &[u8]| secret::read(&folder.file(name, mode, content), None).err().unwrap();
     assert!(told("a", 0o600, b"").contains("is empty"));
     assert!(told("b", 0o600, b" \n").contains("is empty"));
     assert!(told("c", 0o600, &[b'x'; budget::KEY_BYTES + 1]).contains("is larger than 4096 bytes"));
     assert!(told("d", 0o600, b"\xff").contains("is not text"));
     assert!(told("e", 0o644, b"k").starts_with("mode 0644, want 0600: chmod 600 "));
     assert!(told("f", 0o620, b"k").starts_with("mode 0620, want 0600: chmod 600 "));
-    assert!(key::read(folder.path(), None).err().unwrap().contains("is not a plain file"));
-    assert!(key::read("/dev/null".as_ref(), None).err().unwrap().contains("is not a plain file"));
+    assert!(secret::read(folder.path(), None).err().unwrap().contains("is not a plain file"));
+    assert!(secret::read("/dev/null".as_ref(), None).err().unwrap().contains("is not a plain file"));
 }
 
 #[test]
@@ -257,8 +258,8 @@ fn a_link_to_a_private_file_is_a_key_and_one_to_an_open_file_is_not() {
     let folder = Folder::new();
     symlink(folder.file("good", 0o600, "k\r\n"), folder.path().join("l1")).unwrap();
     symlink(folder.file("open", 0o604, "k"), folder.path().join("l2")).unwrap();
-    assert_eq!(key::read(&folder.path().join("l1"), None).unwrap().expose(), "k");
-    assert!(key::read(&folder.path().join("l2"), None).err().unwrap().starts_with("mode 0604"));
+    assert_eq!(secret::read(&folder.path().join("l1"), None).unwrap().expose(), "k");
+    assert!(secret::read(&folder.path().join("l2"), None).err().unwrap().starts_with("mode 0604"));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! An agent's program: a scrubbed environment, a process group of its own, and nothing of it left behind.
 
 use crate::budget;
-use crate::io::agent::secret;
 use crate::io::clock;
+use crate::io::secret;
 use crate::reason::{Reason, Why};
 use crate::settings;
 use crate::text::Clipped;
@@ -111,7 +111,8 @@ pub fn start(
     }
     command.envs(&child.env);
     for (name, file) in &child.env_files {
-        let value = secret::line(file).map_err(|why| absent(format!("{name} for its environment: {why}")))?;
+        let value = secret::read(file, secret::credentials().as_deref())
+            .map_err(|why| absent(format!("{name} for its environment: {why}")))?;
         command.env(name, value.expose());
     }
     let stdin = if stdin { Stdio::piped() } else { Stdio::null() };

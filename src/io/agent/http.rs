@@ -1,10 +1,11 @@
 //! `http`: one POST for each turn (CONTRACT section 2), on up to `parallel` threads of the agent's own.
 
-use super::{Voice, busy, ended, invalid, lossy, secret, template, too_long};
+use super::{Voice, busy, ended, invalid, lossy, template, too_long};
 use crate::agent::{Said, line, pointer};
 use crate::budget;
 use crate::io::dns::Dns;
 use crate::io::http as wire;
+use crate::io::secret;
 use crate::io::tls::Rules;
 use crate::message::Turn;
 use crate::reason::{Reason, Why};
@@ -161,7 +162,7 @@ impl Crew {
             request = request.header(header::CONTENT_TYPE, "application/json");
         }
         if let Some(file) = &how.bearer_file {
-            let bearer = secret::private(file)
+            let bearer = secret::read(file, secret::credentials().as_deref())
                 .map_err(|why| Unasked::Absent(Why::new(Reason::AgentMissing, format!("its bearer: {why}"))))?;
             request = request.header(header::AUTHORIZATION, format!("Bearer {}", bearer.expose()));
         }

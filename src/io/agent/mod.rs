@@ -4,7 +4,6 @@ pub mod child;
 pub mod exec;
 pub mod http;
 pub mod lines;
-pub mod secret;
 pub mod socket;
 pub mod stdio;
 pub mod template;

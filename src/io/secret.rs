@@ -1,4 +1,4 @@
-//! Key files. What is tested is the file that was opened: links are followed, because what counts is who can read the
+//! Files with one secret each: an agent's key, a bearer, a value of a child's environment. What is tested is the file that was opened: links are followed, because what counts is who can read the
 //! bytes, and systemd, package managers and secret stores all hand files out through links. Nothing can be exchanged
 //! between test and reading, since both use the one open file.
 
@@ -8,7 +8,13 @@ use rustix::fs::OFlags;
 use std::fs::{File, OpenOptions};
 use std::io::Read;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Where systemd puts what `LoadCredential=` names: `$CREDENTIALS_DIRECTORY`.
+#[must_use]
+pub fn credentials() -> Option<PathBuf> {
+    std::env::var_os("CREDENTIALS_DIRECTORY").filter(|folder| !folder.is_empty()).map(PathBuf::from)
+}
 
 /// Reads a file that holds a secret: a plain file for its owner alone (mode 0600 or less), at most `budget::KEY_BYTES`
 /// of UTF-8, one trailing line break cut. Under `credentials` (`$CREDENTIALS_DIRECTORY`) the group may read, too: the
