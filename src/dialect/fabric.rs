@@ -6,6 +6,7 @@ use crate::call::{Method, Sink};
 use crate::codec::socket::Event;
 use crate::codec::{Malformed, json};
 use crate::message::{Attachment, Kind};
+use crate::moment::instant;
 use crate::secret::Secret;
 use crate::settings::Guild;
 use crate::text::Clipped;
@@ -386,32 +387,4 @@ fn percent(text: &str) -> String {
     }
     // a segment of dots alone would walk the path
     if matches!(out.as_str(), "." | "..") { out.replace('.', "%2E") } else { out }
-}
-
-/// ISO-8601 (RFC 3339, or without a zone: UTC) to milliseconds since 1970.
-#[must_use]
-pub fn instant(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let (text, shift_ms) = zone(text);
-    let time = humantime::parse_rfc3339_weak(text).ok()?;
-    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
-    let ms = i64::try_from(since.as_millis()).ok()?;
-    u64::try_from(ms - shift_ms).ok()
-}
-
-/// Cuts `+hh:mm` off; humantime reads UTC only.
-fn zone(text: &str) -> (&str, i64) {
-    let Some(split) = text.len().checked_sub(6).filter(|at| text.is_char_boundary(*at) && *at >= 10) else {
-        return (text, 0);
-    };
-    let (time, zone) = text.split_at(split);
-    let (sign, zone) = match (zone.strip_prefix('+'), zone.strip_prefix('-')) {
-        (Some(zone), _) => (1, zone),
-        (_, Some(zone)) => (-1, zone),
-        (None, None) => return (text, 0),
-    };
-    match zone.split_once(':').map(|(h, m)| (h.parse::<i64>(), m.parse::<i64>())) {
-        Some((Ok(hours), Ok(minutes))) => (time, sign * (hours * 60 + minutes) * 60_000),
-        _ => (text, 0),
-    }
 }

@@ -25,7 +25,7 @@ pub enum Purpose {
     /// The channel list.
     Channels,
     /// A page of a channel's history.
-    History(super::history::Page),
+    History(Page),
     /// A post, by its key.
     Post(String),
     /// A page of history in which a post is looked up, by its key.
@@ -50,6 +50,21 @@ pub enum Purpose {
         /// Its bound.
         max_bytes: u64,
     },
+}
+
+/// A page of a channel's history that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// The channel.
+    pub channel: String,
+    /// After which message.
+    pub after: Option<String>,
+    /// The message that is expected first: where it is not, history was cut.
+    pub expect: Option<String>,
+    /// Rows asked for.
+    pub limit: usize,
+    /// It looks for a first cursor.
+    pub seek: bool,
 }
 
 /// A call under way.

@@ -1,7 +1,7 @@
 //! History, page by page: the truth that the socket is a hint of. Catch-up, reconcile, what was cut or is too large.
 
 use super::answers::{checked, unreadable};
-use super::calls::Purpose;
+use super::calls::{Page, Purpose};
 use super::channel::{Channel, Gate};
 use super::{Link, State, in_channel};
 use crate::budget;
@@ -14,21 +14,6 @@ use crate::text;
 
 /// Rest after a read or a list that failed, doubled from the first to the last.
 pub(super) const FAILED_MS: std::ops::RangeInclusive<u64> = 2_000..=60_000;
-
-/// A page of a channel's history that was asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// The channel.
-    pub channel: String,
-    /// After which message.
-    pub after: Option<String>,
-    /// The message that is expected first: where it is not, history was cut.
-    pub expect: Option<String>,
-    /// Rows asked for.
-    pub limit: usize,
-    /// It looks for a first cursor.
-    pub seek: bool,
-}
 
 /// Reading of history: one page at a time.
 #[derive(Default)]

@@ -1,19 +1,21 @@
 //! The search for a channel's first cursor, where the list does not name its newest message.
 
 use super::Link;
+use super::calls::Page;
 use super::channel::Gate;
-use super::history::{Brought, Page};
+use super::history::Brought;
 use crate::budget;
 use crate::call::Got;
 use crate::dialect::Row;
 use crate::lane::{Lane, Place};
+use crate::moment;
 use crate::step::Step;
 
 impl Link {
     pub(super) fn seek_row(&mut self, at: usize, row: Row<'_>, brought: &mut Brought) {
         let Some(Gate::Seeking(seek)) = self.channels.get_mut(at).map(|channel| &mut channel.gate) else { return };
         let (id, written) = match &row {
-            Row::Message(message, _) => (message.id.to_string(), crate::dialect::fabric::instant(&message.at)),
+            Row::Message(message, _) => (message.id.to_string(), moment::instant(&message.at)),
             Row::Unreadable(Some(id), _) => (id.clone(), None),
             Row::Unreadable(None, _) => return,
         };
