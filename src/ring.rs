@@ -1,7 +1,5 @@
-//! What remembers with a bound: the window of ids that were seen, and queues bounded in items and bytes that count what
-//! they refused.
+//! What remembers with a bound: the window of ids that were seen.
 
-use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hasher};
 
 /// The last so many ids, to know one that comes twice. It keeps a 64-bit hash of each (two ids of one hash count as one)
@@ -169,90 +167,5 @@ impl Window {
         if let Some(slot) = self.index.get_mut(gap) {
             *slot = FREE;
         }
-    }
-}
-
-/// First in, first out, bounded in items and in bytes. What does not fit is handed back, and counted.
-#[derive(Clone, Debug)]
-pub struct Queue<T> {
-    items: VecDeque<(T, usize)>,
-    items_max: usize,
-    bytes: usize,
-    bytes_max: usize,
-    refused: u64,
-}
-
-impl<T> Queue<T> {
-    /// Room for so many items of so many bytes in all.
-    #[must_use]
-    pub fn new(items: usize, bytes: usize) -> Self {
-        Self { items: VecDeque::new(), items_max: items, bytes: 0, bytes_max: bytes, refused: 0 }
-    }
-
-    /// Appends an item that counts for so many bytes.
-    ///
-    /// # Errors
-    /// The item itself, where there is no room.
-    pub fn push(&mut self, item: T, bytes: usize) -> Result<(), T> {
-        if !self.has_room(bytes) {
-            self.refused += 1;
-            return Err(item);
-        }
-        self.bytes += bytes;
-        self.items.push_back((item, bytes));
-        Ok(())
-    }
-
-    /// Whether an item of so many bytes would be taken.
-    #[must_use]
-    pub fn has_room(&self, bytes: usize) -> bool {
-        self.items.len() < self.items_max && self.bytes.checked_add(bytes).is_some_and(|sum| sum <= self.bytes_max)
-    }
-
-    /// Takes the oldest item.
-    pub fn pop(&mut self) -> Option<T> {
-        let (item, bytes) = self.items.pop_front()?;
-        self.bytes -= bytes;
-        Some(item)
-    }
-
-    /// The oldest item.
-    #[must_use]
-    pub fn front(&self) -> Option<&T> {
-        self.items.front().map(|(item, _)| item)
-    }
-
-    /// The oldest item, to be changed; it goes on counting for the bytes it was pushed with.
-    pub fn front_mut(&mut self) -> Option<&mut T> {
-        self.items.front_mut().map(|(item, _)| item)
-    }
-
-    /// From the oldest to the newest.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &T> {
-        self.items.iter().map(|(item, _)| item)
-    }
-
-    /// Items in it.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.items.len()
-    }
-
-    /// Whether nothing is in it.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
-    }
-
-    /// Bytes that its items count for.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.bytes
-    }
-
-    /// Items refused since the start.
-    #[must_use]
-    pub fn refused(&self) -> u64 {
-        self.refused
     }
 }

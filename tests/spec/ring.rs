@@ -1,7 +1,7 @@
-//! The window of ids and the bounded queue.
+//! The window of ids.
 
 use fastrand::Rng;
-use guild_bridge::ring::{Queue, Window};
+use guild_bridge::ring::Window;
 use std::collections::{HashSet, VecDeque};
 
 /// The window as anybody would write it who has memory to spare.
@@ -94,25 +94,4 @@ fn a_window_of_no_room_or_too_much_has_some() {
     let mut most = Window::new(usize::MAX);
     assert!((0..70_000).all(|n| most.insert(&n.to_string())));
     assert_eq!(most.len(), 65_535);
-}
-
-#[test]
-fn a_queue_refuses_and_counts_what_passes_either_bound() {
-    let mut queue = Queue::new(3, 10);
-    assert_eq!((queue.push("a", 4), queue.push("b", 6), queue.push("c", 1)), (Ok(()), Ok(()), Err("c")));
-    assert_eq!((queue.len(), queue.bytes(), queue.refused()), (2, 10, 1));
-    assert_eq!((queue.pop(), queue.bytes()), (Some("a"), 6));
-    assert_eq!((queue.push("d", 0), queue.push("e", 0), queue.push("f", 0)), (Ok(()), Ok(()), Err("f")));
-    assert_eq!((queue.push("g", usize::MAX), queue.refused()), (Err("g"), 3));
-    assert!(queue.iter().eq(&["b", "d", "e"]));
-}
-
-#[test]
-fn a_queue_is_first_in_first_out_and_its_front_can_be_changed() {
-    let mut queue = Queue::new(9, 9);
-    assert!((1..=3).all(|n| queue.push(n, 1).is_ok()));
-    *queue.front_mut().unwrap() += 10;
-    assert_eq!(queue.front(), Some(&11));
-    assert_eq!((queue.pop(), queue.pop(), queue.pop(), queue.pop()), (Some(11), Some(2), Some(3), None));
-    assert!(queue.is_empty() && queue.bytes() == 0 && queue.front_mut().is_none());
 }
