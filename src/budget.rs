@@ -91,6 +91,15 @@ pub const OWN_POSTS: usize = 256;
 pub const OUTBOX_POSTS: usize = 64;
 /// Bytes of replies that wait to be posted, for each link.
 pub const OUTBOX_BYTES: usize = 256 * 1024;
+/// Replies that the guild refused for good, kept for each link: a whole outbox that is refused, as where a channel is
+/// gone, fits. The oldest falls out.
+pub const LETTERS: usize = OUTBOX_POSTS;
+/// Bytes of text of such replies, for each link.
+pub const LETTER_BYTES: usize = OUTBOX_BYTES;
+/// Letters that are listed at once, each with a part of its text: within `CONTROL_ANSWER_BYTES`; the rest are counted.
+pub const LETTERS_LISTED: usize = 256;
+/// What a guild says to a refusal, in a letter.
+pub const REFUSAL_BYTES: usize = 160;
 /// Turns open at once for one agent (`parallel` at most).
 pub const PARALLEL: u16 = 64;
 /// Bot messages that count in one conversation within `BOT_SPAN_MS`.

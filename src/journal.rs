@@ -56,6 +56,14 @@ pub enum Record {
         /// The guild's id of it; none: given up, or the guild gave none.
         message: Option<String>,
     },
+    /// The guild refused a post for good: it waits no more and is a letter. A `Post` of that key makes it wait again, a
+    /// `Posted` ends it.
+    Letter {
+        /// `agent@guild`.
+        link: String,
+        /// The post, and why it was refused.
+        letter: Letter,
+    },
     /// A channel is not the agent's any more: its cursor goes, its posts stay until they are posted or given up.
     Forget {
         /// `agent@guild`.
@@ -76,6 +84,19 @@ pub struct Post {
     pub reply_to: Option<String>,
     /// The message whose turn brought it.
     pub message: Option<String>,
+}
+
+/// A post that the guild refused for good.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Letter {
+    /// The channel's id.
+    pub channel: String,
+    /// What was refused.
+    pub post: Post,
+    /// What the guild said; one line.
+    pub detail: String,
+    /// When, milliseconds since 1970.
+    pub at_ms: u64,
 }
 
 /// A channel's place in its history.

@@ -40,6 +40,7 @@ pub mod step;
 pub mod token;
 // floor 2: one agent in one guild, one agent's work, replies on their way
 pub mod inbox;
+pub mod letters;
 pub mod link;
 pub mod outbox;
 // floor 3: the daemon as one value

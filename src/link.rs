@@ -1,6 +1,6 @@
 //! One agent in one guild: rest → mint → dial → greet → join → prove → live. Every end has a reason, every reason a rest.
 //! What it is and how it is driven stand here. Getting connected: `attempt`. Being heard: `live`, `channel`. Messages in:
-//! `list`, `seek`, `history`, `intake`. Answers out: `posts`, `attachments`. HTTP: `calls`, `answers`. `keep`, `report`.
+//! `list`, `seek`, `history`, `intake`. Answers out: `posts`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `report`.
 
 mod answers;
 mod attachments;
@@ -10,6 +10,7 @@ pub mod channel;
 pub mod history;
 mod intake;
 mod keep;
+mod letters;
 mod list;
 mod live;
 mod posts;
@@ -23,6 +24,7 @@ use crate::budget;
 use crate::call::{Answer, Ticket};
 use crate::dialect::{self, Dialect};
 use crate::lane::Place;
+use crate::letters::Letters;
 use crate::message::{Fetched, Line, LinkId};
 use crate::moment::{Moment, sooner};
 use crate::outbox::{AskedBy, Outbox};
@@ -98,6 +100,7 @@ pub struct Link {
     stored_upto: u64,
     history: history::Reading,
     outbox: Outbox,
+    letters: Letters,
     seen: Window,
     own_posts: VecDeque<String>,
     offered: Window,
@@ -198,6 +201,7 @@ impl Link {
             stored_upto: 0,
             history: history::Reading::default(),
             outbox: Outbox::default(),
+            letters: Letters::default(),
             seen: Window::new(budget::DEDUPE_IDS),
             own_posts: VecDeque::new(),
             offered: Window::new(OFFERED),

@@ -2,6 +2,7 @@
 //! tried until the guild stored it or refused it for good. It knows no HTTP: it says what is due and is told what came.
 
 use crate::budget;
+use crate::journal::Post;
 use crate::moment::{Moment, sooner};
 use crate::port::Client;
 use std::collections::VecDeque;
@@ -20,8 +21,19 @@ pub struct Item {
     pub text: String,
     /// The message that it answers.
     pub reply_to: Option<String>,
+    /// The message whose turn brought it.
+    pub message: Option<String>,
     /// Who wants to know what became of it.
     pub asked_by: AskedBy,
+}
+
+impl Item {
+    /// A post of a channel.
+    #[must_use]
+    pub fn of(channel: String, post: Post, asked_by: AskedBy) -> Self {
+        let Post { key, text, reply_to, message } = post;
+        Self { key, channel, text, reply_to, message, asked_by }
+    }
 }
 
 /// Who wants to know what became of a post.

@@ -5,7 +5,7 @@ use crate::call::{Answer, Call, Ticket};
 use crate::message::{AgentId, Line, Turn};
 use crate::reason::Why;
 use crate::settings::{self, Settings};
-use crate::status::Status;
+use crate::status::{LettersStatus, Status};
 
 /// A client of the control socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -64,6 +64,18 @@ pub enum Command {
         /// What.
         text: String,
     },
+    /// The replies that a guild refused for good.
+    Letters,
+    /// Send letters again.
+    LettersAgain {
+        /// A letter's key or an agent's name; none: all.
+        which: Option<String>,
+    },
+    /// Forget letters.
+    DropLetters {
+        /// A letter's key or an agent's name; none: all.
+        which: Option<String>,
+    },
     /// Follow what passes, of all agents or of one.
     Tail {
         /// The agent's name.
@@ -89,6 +101,8 @@ pub enum Command {
 pub enum Told {
     /// The status, the process part still empty.
     Status(Box<Status>),
+    /// The letters.
+    Letters(Box<LettersStatus>),
     /// One line of `tail`.
     Tail(String),
     /// It was done; a sentence.

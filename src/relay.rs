@@ -6,6 +6,7 @@
 mod command;
 mod crew;
 mod ledger;
+mod letters;
 
 pub use crate::port;
 
@@ -72,6 +73,7 @@ impl Relay {
             stopping: None,
         };
         relay.reload(settings, now);
+        relay.ledger.forget_the_old();
         relay
     }
 

@@ -59,12 +59,48 @@ pub struct LinkStatus {
     pub replies_posted: u64,
     /// Posts that wait.
     pub outbox_depth: usize,
+    /// Posts that the guild refused for good and that are kept.
+    pub letters: usize,
     /// What could not be kept, in all.
     pub gaps: u64,
     /// The same by its reason.
     pub gaps_by_reason: BTreeMap<&'static str, u64>,
     /// Timers that run now, in words and seconds: what may wake the daemon.
     pub timers: BTreeMap<&'static str, u64>,
+}
+
+/// The replies that a guild refused for good: what `letters` prints.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LettersStatus {
+    /// How many there are.
+    pub total: usize,
+    /// The first `budget::LETTERS_LISTED` of them, link by link, the oldest first.
+    pub listed: Vec<LetterStatus>,
+}
+
+/// One of them. What comes from peers is clipped.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct LetterStatus {
+    /// The agent's name.
+    pub agent: String,
+    /// The guild's name.
+    pub guild: String,
+    /// The key that it is posted under, and called by.
+    pub key: String,
+    /// The channel's id.
+    pub channel: String,
+    /// Its text, clipped.
+    pub text: String,
+    /// Bytes of its whole text.
+    pub bytes: usize,
+    /// The message that it answers.
+    pub reply_to: Option<String>,
+    /// The stable code.
+    pub reason: &'static str,
+    /// What the guild said.
+    pub detail: String,
+    /// When it was refused, RFC 3339.
+    pub at: String,
 }
 
 /// One agent.

@@ -28,6 +28,8 @@ pub struct Daemon {
 pub enum Answer {
     /// The status, as its JSON text.
     Status(String),
+    /// The letters, as their JSON text.
+    Letters(String),
     /// A line of `tail`.
     Tail(String),
     /// It was done.
@@ -63,6 +65,8 @@ impl Silence {
 struct Line<'a> {
     #[serde(borrow)]
     status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    letters: Option<&'a RawValue>,
     tail: Option<String>,
     done: Option<String>,
     queued: Option<String>,
@@ -101,6 +105,9 @@ impl Daemon {
         let line: Line<'_> = serde_json::from_str(line).map_err(|error| self.gone(&format!("says {error}")))?;
         if let Some(status) = line.status {
             return Ok(Answer::Status(status.get().to_owned()));
+        }
+        if let Some(letters) = line.letters {
+            return Ok(Answer::Letters(letters.get().to_owned()));
         }
         let answers = [
             line.tail.map(Answer::Tail),
@@ -167,9 +174,13 @@ pub fn once(path: &Path, request: &Request) -> Exit {
     let deadline = clock::now().at.after_ms(ANSWER_MS);
     let answer = Daemon::ask(path, request).and_then(|mut daemon| daemon.next(Some(deadline)));
     match answer {
-        Ok(Answer::Done(said) | Answer::Queued(said) | Answer::Tail(said) | Answer::Status(said)) => {
-            super::put(&plain(&said)).err().unwrap_or(Exit::Done)
-        }
+        Ok(
+            Answer::Done(said)
+            | Answer::Queued(said)
+            | Answer::Tail(said)
+            | Answer::Status(said)
+            | Answer::Letters(said),
+        ) => super::put(&plain(&said)).err().unwrap_or(Exit::Done),
         Ok(Answer::Refused(why)) => {
             complain(why);
             Exit::No

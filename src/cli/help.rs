@@ -29,6 +29,10 @@ usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
   send AGENT CHANNEL TEXT    posts as the agent; CHANNEL: an id, a unique name, or guild.channel; TEXT - reads
                              standard input; a TEXT that begins with - goes after --
   tail [AGENT]               follows what passes, one line a message, until interrupted
+  letters                    the replies that a guild refused for good, with their keys
+    --json                   the same as JSON, one line
+  letters retry [KEY|AGENT]  posts them again: all, one, or an agent's
+  letters drop [KEY|AGENT]   forgets them
   restart AGENT              reconnects one agent's links, leaving the others alone
   reload                     reads the configuration again, as SIGHUP does
 

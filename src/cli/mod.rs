@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod help;
+pub mod letters;
 mod log;
 mod reload;
 mod restart;
@@ -45,8 +46,8 @@ impl From<Exit> for ExitCode {
 }
 
 /// The commands, and what comes with a later version.
-const COMMANDS: &[&str] = &["run", "check", "status", "send", "tail", "restart", "reload"];
-const LATER: &[&str] = &["doctor", "budget", "letters"];
+const COMMANDS: &[&str] = &["run", "check", "status", "send", "tail", "letters", "restart", "reload"];
+const LATER: &[&str] = &["doctor", "budget"];
 const OPTIONS: &[&str] =
     &["--config", "--state-dir", "--socket", "--json", "--wait", "--check", "--watch", "--help", "--version"];
 
@@ -155,13 +156,21 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
     if LATER.contains(&name) {
         return Err(format!("{name} comes with a later version").into());
     }
-    if let Some(option) = typed.status_option.filter(|_| name != "status") {
+    let lists = name == "letters" && arguments.is_empty();
+    let fits = |option: &str| name == "status" || lists && option == "--json";
+    if let Some(option) = typed.status_option.filter(|option| !fits(option)) {
         return Err(format!("{option} goes with status, not with {name}").into());
     }
     match (name, arguments) {
         ("run", []) => Ok(run::run(&typed, heap)),
         ("check", []) => Ok(check::check(&typed)),
         ("status", []) => Ok(status::status(&typed.socket(), &typed.status)),
+        ("letters", []) => Ok(letters::list(&typed.socket(), typed.status.json)),
+        ("letters", ["retry"]) => Ok(letters::retry(&typed.socket(), None)),
+        ("letters", ["retry", which]) => Ok(letters::retry(&typed.socket(), Some(which))),
+        ("letters", ["drop"]) => Ok(letters::forget(&typed.socket(), None)),
+        ("letters", ["drop", which]) => Ok(letters::forget(&typed.socket(), Some(which))),
+        ("letters", _) => Err("letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]".into()),
         ("reload", []) => Ok(reload::reload(&typed.socket())),
         ("restart", [agent]) => Ok(restart::restart(&typed.socket(), agent)),
         ("tail", []) => Ok(tail::tail(&typed.socket(), None)),

@@ -19,6 +19,7 @@ pub fn send(socket: &Path, agent: &str, channel: &str, text: &str) -> Result<Exi
         agent: Some(agent.to_owned()),
         channel: Some(channel.to_owned()),
         text: Some(text),
+        ..Request::default()
     };
     let size = serde_json::to_vec(&request)?.len();
     if size > budget::CONTROL_LINE_BYTES {
@@ -33,7 +34,7 @@ pub fn send(socket: &Path, agent: &str, channel: &str, text: &str) -> Result<Exi
     loop {
         match daemon.next(deadline) {
             Ok(Answer::Queued(said)) => queued = Some(said),
-            Ok(Answer::Done(said) | Answer::Tail(said) | Answer::Status(said)) => {
+            Ok(Answer::Done(said) | Answer::Tail(said) | Answer::Status(said) | Answer::Letters(said)) => {
                 return Ok(put(&plain(&said)).err().unwrap_or(Exit::Done));
             }
             Ok(Answer::Refused(why)) => {

@@ -60,6 +60,7 @@ struct LinkView {
     delivered: u64,
     replies_posted: u64,
     outbox_depth: usize,
+    letters: usize,
     gaps: u64,
 }
 
@@ -115,7 +116,7 @@ fn ask(socket: &Path) -> Result<(String, View), Silence> {
     let json = match Daemon::ask(socket, &request)?.next(Some(deadline))? {
         Answer::Status(json) => json,
         Answer::Refused(why) => return Err(Silence::Gone(why)),
-        Answer::Tail(_) | Answer::Done(_) | Answer::Queued(_) => {
+        Answer::Letters(_) | Answer::Tail(_) | Answer::Done(_) | Answer::Queued(_) => {
             return Err(Silence::Gone("the daemon does not say its status".to_owned()));
         }
     };
@@ -246,6 +247,11 @@ impl LinkView {
         if !counts.is_empty() {
             out += &format!("    {}\n", counts.join(", "));
         }
+        match self.letters {
+            0 => {}
+            1 => out += "    1 reply was refused for good and is kept: see guild-bridge letters\n",
+            n => out += &format!("    {n} replies were refused for good and are kept: see guild-bridge letters\n"),
+        }
         out
     }
 
@@ -301,7 +307,7 @@ impl AgentView {
 }
 
 /// A reason's code with its sentence; the code alone where a newer daemon knows more.
-fn in_words(code: &str) -> String {
+pub(super) fn in_words(code: &str) -> String {
     match Reason::ALL.iter().find(|reason| reason.code() == code) {
         Some(reason) => format!("{}: {}", reason.code(), reason.sentence()),
         None => plain(code),
@@ -309,7 +315,7 @@ fn in_words(code: &str) -> String {
 }
 
 /// How long ago an RFC 3339 instant was, when it can be read.
-fn age(at: &str, wall_ms: u64) -> Option<String> {
+pub(super) fn age(at: &str, wall_ms: u64) -> Option<String> {
     let at = humantime::parse_rfc3339_weak(at).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     let now = Duration::from_millis(wall_ms);
     Some(span(now.saturating_sub(at).as_secs()))

@@ -19,7 +19,9 @@ pub fn tail(socket: &Path, agent: Option<&str>) -> Exit {
                     return exit;
                 }
             }
-            Ok(Answer::Done(said) | Answer::Queued(said) | Answer::Status(said)) => complain(plain(&said)),
+            Ok(Answer::Done(said) | Answer::Queued(said) | Answer::Status(said) | Answer::Letters(said)) => {
+                complain(plain(&said))
+            }
             Ok(Answer::Refused(why)) => {
                 complain(why);
                 return Exit::No;

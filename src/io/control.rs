@@ -9,7 +9,7 @@ use super::{Happening, Post, clock};
 use crate::budget;
 use crate::port::{Client, Command, Told};
 use crate::reason::{Reason, Why};
-use crate::status::Status;
+use crate::status::{LettersStatus, Status};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt};
 use serde::{Deserialize, Serialize};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,7 +28,7 @@ pub const NOBODY: Client = Client(0);
 /// A line from a client. Unknown fields are ignored.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Request {
-    /// status, send, tail, restart, reload
+    /// status, send, tail, letters, letters-retry, letters-drop, restart, reload
     pub cmd: String,
     /// For send and restart; for tail where one agent is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,6 +39,9 @@ pub struct Request {
     /// For send.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
+    /// For letters-retry and letters-drop, where not all are meant: a letter's key or an agent's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub which: Option<String>,
 }
 
 /// A line to a client.
@@ -46,6 +49,7 @@ pub struct Request {
 #[serde(rename_all = "lowercase")]
 enum Line<'a> {
     Status(&'a Status),
+    Letters(&'a LettersStatus),
     Tail(&'a str),
     Done(&'a str),
     Queued(&'a str),
@@ -265,6 +269,8 @@ async fn watch(mut stream: &Async<UnixStream>, bytes: &mut Vec<u8>) {
     std::future::pending().await
 }
 
+const COMMANDS: &str = "status, send, tail, letters, letters-retry, letters-drop, restart, reload";
+
 /// What a line asks for.
 fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
     let request: Request = serde_json::from_slice(line).map_err(|error| format!("not a request: {error}"))?;
@@ -277,9 +283,12 @@ fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
             text: need(request.text, "text")?,
         }),
         "tail" => Some(Command::Tail { agent: request.agent }),
+        "letters" => Some(Command::Letters),
+        "letters-retry" => Some(Command::LettersAgain { which: request.which }),
+        "letters-drop" => Some(Command::DropLetters { which: request.which }),
         "restart" => Some(Command::Restart { agent: need(request.agent, "agent")? }),
         "reload" => None,
-        _ => return Err("no such \"cmd\"; there are status, send, tail, restart, reload".to_owned()),
+        _ => return Err(format!("no such \"cmd\"; there are {COMMANDS}")),
     };
     Ok(move |client| match command {
         Some(command) => Happening::Control(client, command),
@@ -358,6 +367,7 @@ impl Seat {
     fn tell(&self, told: &Told) {
         let (line, due) = match told {
             Told::Status(status) => (Line::Status(status).text(), Due::Nothing),
+            Told::Letters(letters) => (Line::Letters(letters).text(), Due::Nothing),
             Told::Tail(line) => return self.tail(line),
             // a tail that was taken goes on
             Told::Done(said) if self.waits_for() == Due::Tail => (Line::Done(said).text(), Due::Tail),

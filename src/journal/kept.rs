@@ -1,7 +1,7 @@
 //! What a journal says in the end, and the shortest journal that says the same.
 
 use super::wire::{HEADER, NAME, decode};
-use super::{Cursor, Post, Record};
+use super::{Cursor, Letter, Post, Record};
 use crate::budget;
 use std::collections::BTreeMap;
 
@@ -15,6 +15,8 @@ pub struct Kept {
     pub done: BTreeMap<(String, String), Vec<String>>,
     /// By link: channel and post, in order, of what is neither stored nor given up.
     pub posts: BTreeMap<String, Vec<(String, Post)>>,
+    /// By link: what the guild refused for good, in order.
+    pub letters: BTreeMap<String, Vec<Letter>>,
     /// By link: the guild's ids of the last `budget::OWN_POSTS` posts, as they were stored.
     pub own: BTreeMap<String, Vec<String>>,
 }
@@ -83,15 +85,16 @@ impl Kept {
             }
             Record::Post { link, channel, post } => self.post(&link, &channel, post),
             Record::Posted { link, key, message } => {
-                if let Some(posts) = self.posts.get_mut(&link) {
-                    posts.retain(|(_, post)| post.key != key);
-                    if posts.is_empty() {
-                        self.posts.remove(&link);
-                    }
-                }
+                self.waits_no_more(&link, &key);
+                self.no_letter(&link, &key);
                 if let Some(message) = message {
                     remember(self.own.entry(link).or_default(), message, budget::OWN_POSTS);
                 }
+            }
+            Record::Letter { link, letter } => {
+                self.waits_no_more(&link, &letter.post.key);
+                self.no_letter(&link, &letter.post.key);
+                self.letters.entry(link).or_default().push(letter);
             }
             Record::Forget { link, channel } => {
                 let place = (link, channel);
@@ -131,11 +134,33 @@ impl Kept {
                 post: post.clone(),
             })
         });
-        cursors.chain(done).chain(own).chain(posts).collect()
+        let letters = self.letters.iter().flat_map(|(link, letters)| {
+            letters.iter().map(|letter| Record::Letter { link: link.clone(), letter: letter.clone() })
+        });
+        cursors.chain(done).chain(own).chain(posts).chain(letters).collect()
+    }
+
+    fn waits_no_more(&mut self, link: &str, key: &str) {
+        if let Some(posts) = self.posts.get_mut(link) {
+            posts.retain(|(_, post)| post.key != *key);
+            if posts.is_empty() {
+                self.posts.remove(link);
+            }
+        }
+    }
+
+    fn no_letter(&mut self, link: &str, key: &str) {
+        if let Some(letters) = self.letters.get_mut(link) {
+            letters.retain(|letter| letter.post.key != *key);
+            if letters.is_empty() {
+                self.letters.remove(link);
+            }
+        }
     }
 
     /// A post with a key that waits already is that post.
     fn post(&mut self, link: &str, channel: &str, post: Post) {
+        self.no_letter(link, &post.key);
         let posts = self.posts.entry(link.to_owned()).or_default();
         match posts.iter_mut().find(|(_, waiting)| waiting.key == post.key) {
             Some((_, waiting)) => *waiting = post,

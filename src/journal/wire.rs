@@ -1,6 +1,6 @@
 //! Records as bytes, and back.
 
-use super::{Post, Record};
+use super::{Letter, Post, Record};
 use crate::budget;
 
 /// What every journal begins with: a name and the version of what follows.
@@ -15,6 +15,7 @@ const TURN: u8 = 2;
 const POST: u8 = 3;
 const POSTED: u8 = 4;
 const FORGET: u8 = 5;
+const LETTER: u8 = 6;
 
 /// Appends a record. One of more than `budget::JOURNAL_RECORD_BYTES` (see [`size`]) would not be read again.
 pub fn encode(record: &Record, out: &mut Vec<u8>) {
@@ -53,6 +54,14 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
             put(channel, out);
             FORGET
         }
+        Record::Letter { link, letter } => {
+            put(link, out);
+            put(&letter.channel, out);
+            put_post(&letter.post, out);
+            put(&letter.detail, out);
+            out.extend_from_slice(&letter.at_ms.to_le_bytes());
+            LETTER
+        }
     };
     let length = length(out.len() - start - HEAD_BYTES).to_le_bytes();
     let [a, b, c, d] = length;
@@ -80,6 +89,9 @@ pub fn size(record: &Record) -> usize {
             Record::Post { link, channel, post: one } => 8 + link.len() + channel.len() + post(one),
             Record::Posted { link, key, message } => 8 + link.len() + key.len() + option(message),
             Record::Forget { link, channel } => 8 + link.len() + channel.len(),
+            Record::Letter { link, letter } => {
+                20 + link.len() + letter.channel.len() + post(&letter.post) + letter.detail.len()
+            }
         }
 }
 
@@ -121,6 +133,11 @@ fn read(kind: u8, fields: &mut Fields<'_>) -> Option<Record> {
         POST => Record::Post { link, channel: fields.text()?, post: fields.post()? },
         POSTED => Record::Posted { link, key: fields.text()?, message: fields.option()? },
         FORGET => Record::Forget { link, channel: fields.text()? },
+        LETTER => {
+            let (channel, post, detail) = (fields.text()?, fields.post()?, fields.text()?);
+            let at_ms = u64::from_le_bytes(fields.take(8)?.try_into().ok()?);
+            Record::Letter { link, letter: Letter { channel, post, detail, at_ms } }
+        }
         _ => return None,
     })
 }

@@ -57,7 +57,8 @@ impl Link {
         self.settle(step);
     }
 
-    /// What the journal needs to begin anew: cursors, finished turns past them, posts that wait, own posts.
+    /// What the journal needs to begin anew: cursors, finished turns past them, posts that wait, letters, own
+    /// posts.
     pub fn records(&self, wall_ms: u64) -> Vec<Record> {
         let link = self.name();
         let mut records = Vec::new();
@@ -79,17 +80,18 @@ impl Link {
             records.push(Record::Posted { link: link.clone(), key: String::new(), message: Some(id.clone()) });
         }
         for item in self.outbox.items() {
-            let Item { key, channel, text, reply_to, .. } = item.clone();
-            let post = Post { key, text, reply_to, message: None };
+            let Item { key, channel, text, reply_to, message, .. } = item.clone();
+            let post = Post { key, text, reply_to, message };
             records.push(Record::Post { link: link.clone(), channel, post });
         }
+        let letters = self.letters.iter().cloned();
+        records.extend(letters.map(|letter| Record::Letter { link: link.clone(), letter }));
         records
     }
 
     /// Takes a post of an earlier life in: it may have been posted then.
     pub fn remember_post(&mut self, channel: String, post: Post) {
-        let Post { key, text, reply_to, .. } = post;
-        self.outbox.push(Item { key, channel, text, reply_to, asked_by: AskedBy::Turn }, 0, true);
+        self.outbox.push(Item::of(channel, post, AskedBy::Turn), 0, true);
     }
 
     /// One of the agent's own last posts, by its message id.

@@ -6,7 +6,7 @@ use super::channel::Channel;
 use super::{Link, News};
 use crate::backoff::{Backoff, Outcome};
 use crate::budget;
-use crate::call::Answer;
+use crate::call::{Answer, Got};
 use crate::dialect::{Incoming, Row};
 use crate::inbox::About;
 use crate::journal::{Post, Record};
@@ -80,8 +80,9 @@ impl Link {
     }
 
     fn take_post(&mut self, channel: &str, post: Post, asked_by: AskedBy, kept_by: u64) {
-        let Post { key, text, reply_to, .. } = post;
-        self.outbox.push(Item { key, channel: channel.to_owned(), text, reply_to, asked_by }, kept_by, false);
+        // an agent that repeats an old `send` sends its letter again
+        self.letters.take(&post.key);
+        self.outbox.push(Item::of(channel.to_owned(), post, asked_by), kept_by, false);
     }
 
     /// A post that no message asked for, in the channel of this id.
@@ -187,9 +188,16 @@ impl Link {
                 let rest = Backoff::new(1_000, 60_000).rest_after(outcome, step.rng);
                 self.outbox.told_to_wait(key, now.after(rest));
             }
+            400..=499 => {
+                let detail = self.refusal(&got);
+                self.refused(key, &detail, step);
+            }
             _ => {
-                let (why, _) = refused_call("the guild", &got);
-                self.refused(key, &why, step);
+                // a redirect or an odd status is no answer of the guild
+                let (why, _) = refused_call("a post", &got);
+                log::warn!("{}: {why}; it is tried again", self.seat.agent.name);
+                self.why = Some(why);
+                self.outbox.unknown(key, now);
             }
         }
     }
@@ -209,15 +217,16 @@ impl Link {
         self.tell_asker(item.asked_by, Ok(id.unwrap_or_default()));
     }
 
-    fn refused(&mut self, key: &str, why: &Why, step: &mut Step<'_>) {
-        let Some(item) = self.outbox.over(key) else { return };
-        let detail = format!("{why}, for a post of {} bytes in {}", item.text.len(), text::Clipped(&item.channel));
-        self.gap("refused_post", 1, &detail);
-        step.record(Record::Posted { link: self.name(), key: key.to_owned(), message: None });
-        self.tell_asker(item.asked_by, Err(Why::new(Reason::GuildRefusedPost, why.detail.clone())));
+    /// What the guild said to a post that it refuses, in words.
+    fn refusal(&self, got: &Got<'_>) -> String {
+        let said = String::from_utf8_lossy(got.body.get(..budget::REFUSAL_BYTES * 4).unwrap_or(got.body));
+        let said = self.calls.without_token(&said).unwrap_or_else(|| said.into_owned());
+        let said = text::Clipped::to(said.trim(), budget::REFUSAL_BYTES).to_string();
+        let status = got.status;
+        if said.is_empty() { format!("answered {status}") } else { format!("answered {status}: {said}") }
     }
 
-    fn tell_asker(&mut self, asked_by: AskedBy, result: Result<String, Why>) {
+    pub(super) fn tell_asker(&mut self, asked_by: AskedBy, result: Result<String, Why>) {
         if asked_by != AskedBy::Turn {
             self.news.push(News::Posted { asked_by, result });
         }

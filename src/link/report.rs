@@ -95,6 +95,7 @@ impl Link {
             duplicates_dropped: self.tally.duplicates,
             replies_posted: self.tally.posted,
             outbox_depth: self.outbox.depth(),
+            letters: self.letters.count(),
             gaps: self.tally.gaps.values().sum(),
             gaps_by_reason: self.tally.gaps.clone(),
             timers: self.timers_in_words(now),

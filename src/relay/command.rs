@@ -23,6 +23,9 @@ impl Relay {
                 self.out.push_back(Output::Tell(client, Told::Status(status)));
             }
             Command::Send { agent, channel, text } => self.send_for(client, &agent, &channel, &text, now),
+            Command::Letters => self.list_letters(client),
+            Command::LettersAgain { which } => self.letters_again(client, which.as_deref(), now),
+            Command::DropLetters { which } => self.drop_letters(client, which.as_deref(), now),
             Command::Tail { agent } => self.tail(client, agent),
             Command::Left => drop(self.tails.remove(&client)),
             Command::Restart { agent } => self.restart(client, &agent, now),

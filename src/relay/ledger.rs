@@ -6,6 +6,7 @@ use crate::lane::Place;
 use crate::link::Link;
 use crate::moment::{Moment, Now};
 use crate::port::{Output, Stored};
+use std::collections::BTreeSet;
 
 /// Cursors that moved are written at most so often.
 const CURSORS_MS: u64 = 5_000;
@@ -17,6 +18,8 @@ pub struct Ledger {
     /// What the present step wants to keep.
     pub records: Vec<Record>,
     kept: Kept,
+    /// Links whose last cursor was too old to be kept.
+    expired: BTreeSet<String>,
     seq: u64,
     log_bytes: usize,
     base_bytes: usize,
@@ -28,12 +31,21 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// With what the journal kept; what is older than 30 days goes.
+    /// With what the journal kept; cursors that are older than 30 days go.
     pub fn new(mut kept: Kept, wall_ms: u64) -> Self {
-        kept.cursors.retain(|_, cursor| cursor.at_ms == 0 || cursor.at_ms.saturating_add(KEEP_MS) >= wall_ms);
+        let mut expired = BTreeSet::new();
+        kept.cursors.retain(|(link, _), cursor| {
+            let stays = cursor.at_ms == 0 || cursor.at_ms.saturating_add(KEEP_MS) >= wall_ms;
+            if !stays {
+                expired.insert(link.clone());
+            }
+            stays
+        });
+        expired.retain(|link| !kept.cursors.keys().any(|(of, _)| of == link));
         Self {
             records: Vec::new(),
             kept,
+            expired,
             seq: 0,
             log_bytes: 0,
             base_bytes: 0,
@@ -52,6 +64,7 @@ impl Ledger {
     /// Hands what was kept for a link to it.
     pub fn restore(&mut self, link: &mut Link) {
         let name = link.name();
+        self.expired.remove(&name);
         let mine: Vec<_> = self.kept.cursors.keys().filter(|(of, _)| *of == name).cloned().collect();
         for key in mine {
             if let Some(cursor) = self.kept.cursors.remove(&key) {
@@ -66,6 +79,22 @@ impl Ledger {
         }
         for (channel, post) in self.kept.posts.remove(&name).unwrap_or_default() {
             link.remember_post(channel, post);
+        }
+        for letter in self.kept.letters.remove(&name).unwrap_or_default() {
+            link.remember_letter(letter);
+        }
+    }
+
+    /// Once the links of the configuration have theirs: what others left behind goes with their last cursor.
+    pub fn forget_the_old(&mut self) {
+        for link in std::mem::take(&mut self.expired) {
+            let posts = self.kept.posts.remove(&link).map_or(0, |posts| posts.len());
+            let letters = self.kept.letters.remove(&link).map_or(0, |letters| letters.len());
+            self.kept.own.remove(&link);
+            self.kept.done.retain(|(of, _), _| *of != link);
+            if posts + letters > 0 {
+                log::warn!("{link} is gone for 30 days: {posts} replies and {letters} letters of it are given up");
+            }
         }
     }
 

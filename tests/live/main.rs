@@ -11,6 +11,7 @@ mod delivery;
 mod face;
 mod frames;
 mod hearing;
+mod letters;
 mod rejections;
 #[path = "../harness/runner.rs"]
 mod runner;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         rejections::SCENARIOS,
         frames::SCENARIOS,
         delivery::SCENARIOS,
+        letters::SCENARIOS,
         agents::SCENARIOS,
         face::SCENARIOS,
     ];

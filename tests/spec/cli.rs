@@ -66,6 +66,10 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
         (&["run", "--jsno"], "unknown option --jsno (did you mean --json?)"),
         (&["run", "now"], "run takes no `now`"),
         (&["check", "--json"], "--json goes with status, not with check"),
+        (&["letters", "--wait", "1"], "--wait goes with status, not with letters"),
+        (&["letters", "retry", "--json"], "--json goes with status, not with letters"),
+        (&["letters", "burn"], "letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]"),
+        (&["letters", "drop", "a", "b"], "letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]"),
         (&["status", "--wait", "soon"], "--wait takes whole seconds"),
         (&["status", "--check", "moon"], "--check takes local or guild"),
         (&["send", "a", "b"], "send takes AGENT CHANNEL TEXT"),
@@ -82,7 +86,7 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
 
 #[test]
 fn what_comes_later_is_refused_as_such() {
-    for arguments in [&["doctor"][..], &["budget"], &["letters"], &["letters", "retry"], &["status", "--watch"]] {
+    for arguments in [&["doctor"][..], &["budget"], &["status", "--watch"]] {
         let (code, _, err) = bridge(arguments);
         assert!(code == 64 && err.contains("comes with a later version"), "{arguments:?}: {code} {err}");
     }
@@ -95,7 +99,8 @@ fn version_and_help_need_no_configuration() {
     assert!([std::env::consts::ARCH, "features: ", "commit "].iter().all(|part| out.contains(part)), "{out}");
     let (code, out, _) = bridge(&["run", "--help"]);
     assert!(code == 0 && out.lines().all(|line| line.len() <= 120), "{out}");
-    let words = ["run", "check", "status", "--json", "--wait", "--check local", "send", "tail", "restart", "reload"];
+    let words =
+        ["run", "check", "status", "--json", "--wait", "--check local", "send", "tail", "letters", "restart", "reload"];
     assert!(words.iter().all(|word| out.contains(word)), "{out}");
 }
 
@@ -139,6 +144,9 @@ fn without_a_daemon_every_question_exits_69() {
             &["status"][..],
             &["send", "a", "b", "c"],
             &["tail"],
+            &["letters"],
+            &["letters", "retry"],
+            &["letters", "drop", "a"],
             &["reload"],
             &["restart", "a"],
             &["status", "--wait", "1"],
@@ -270,4 +278,26 @@ fn restart_and_reload_pass_on_what_the_daemon_says() {
     let ((code, _, err), asked) = daemon(refused, Duration::ZERO).answers(&["reload"]);
     assert!(code == 1 && err.contains("nothing was changed:\nf:1:2: x: y"), "{code} {err}");
     assert_eq!(asked, [r#"{"cmd":"reload"}"#]);
+}
+
+#[test]
+fn letters_lists_what_the_daemon_says_and_passes_on_what_is_meant() {
+    let none = &[&[r#"{"letters":{"total":0,"listed":[]}}"#][..]];
+    let (done, asked) = daemon(none, Duration::ZERO).answers(&["letters"]);
+    assert_eq!(done, (0, "no letters: no reply was refused for good\n".to_owned(), String::new()));
+    assert_eq!(asked, [r#"{"cmd":"letters"}"#]);
+    let (done, _) = daemon(none, Duration::ZERO).answers(&["letters", "--json"]);
+    assert_eq!(done, (0, "{\"total\":0,\"listed\":[]}\n".to_owned(), String::new()));
+    let took = &[&[r#"{"done":"1 letter is in the outbox again"}"#][..]];
+    let ((code, out, _), asked) = daemon(took, Duration::ZERO).answers(&["letters", "retry", "gb_1"]);
+    assert_eq!(
+        (code, out.as_str(), asked[0].as_str()),
+        (0, "1 letter is in the outbox again\n", r#"{"cmd":"letters-retry","which":"gb_1"}"#)
+    );
+    let refused = &[&[r#"{"refused":{"reason":"control.request","detail":"there is no letter"}}"#][..]];
+    let ((code, _, err), asked) = daemon(refused, Duration::ZERO).answers(&["letters", "drop"]);
+    assert!(code == 1 && err.contains("there is no letter"), "{code} {err}");
+    assert_eq!(asked, [r#"{"cmd":"letters-drop"}"#]);
+    let ((code, _, err), _) = daemon(&[RESTING], Duration::ZERO).answers(&["letters"]);
+    assert!(code == 69 && err.contains("the daemon does not say its letters"), "{code} {err}");
 }

@@ -1,6 +1,6 @@
 //! Sentences of the contract that belong to no single file of `src`.
 
-use crate::world::{Fault, Habit, What, World, mins, secs};
+use crate::world::{Habit, What, World, mins, secs};
 use guild_bridge::agent::Said;
 use guild_bridge::dialect::{self, Row};
 use guild_bridge::port::Command;
@@ -121,7 +121,7 @@ fn status_has_every_field_that_is_promised() {
     holds(&json, "version uptime_s links agents process");
     holds(&json["links"][0], "agent guild state since reason detail next_try_s channels_total channels_joined");
     holds(&json["links"][0], "channels_proven last_event_at last_proof_at attempts tokens_minted delivered replayed");
-    holds(&json["links"][0], "duplicates_dropped replies_posted outbox_depth gaps gaps_by_reason timers");
+    holds(&json["links"][0], "duplicates_dropped replies_posted outbox_depth letters gaps gaps_by_reason timers");
     holds(&json["process"], "heap_bytes heap_peak_bytes heap_limit_bytes rss_bytes");
 }
 
@@ -156,9 +156,9 @@ fn every_state_of_a_link_is_reached_and_told() {
 #[test]
 fn gaps_are_counted_by_their_reason() {
     let mut w = World::chatty(13);
+    w.settings.message_bytes = 3_000;
     w.run_live();
-    w.guild().model.faults.set_times(Fault::PostStatus(422, None), 1);
-    w.say("general", "alice", "the guild will not take the answer");
+    w.say("general", "alice", &"too long ".repeat(400));
     w.run_for(secs(20));
     w.agent().next.extend([Habit::Fails, Habit::Fails, Habit::Fails]);
     w.say("general", "alice", "the agent will not answer");
@@ -166,7 +166,7 @@ fn gaps_are_counted_by_their_reason() {
     let link = w.link();
     assert_eq!((link.gaps, link.gaps_by_reason.values().sum::<u64>()), (2, 2));
     assert!(
-        link.gaps_by_reason.contains_key("refused_post") && link.gaps_by_reason.contains_key("turn_failed"),
+        link.gaps_by_reason.contains_key("oversize") && link.gaps_by_reason.contains_key("turn_failed"),
         "{:?}",
         link.gaps_by_reason
     );

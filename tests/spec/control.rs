@@ -145,6 +145,18 @@ fn every_command_reaches_the_loop_and_its_answer_the_client() {
         assert_eq!(hear(&mut client).await, r#"{"refused":{"reason":"agent.missing","detail":"no \"a\""}}"#);
         say(&mut client, r#"{"cmd":"reload"}"#).await;
         assert!(matches!(desk.heard.recv().await, Ok(Happening::Reread(same)) if same == id));
+        desk.tell(id, Told::Done("read".into()));
+        hear(&mut client).await;
+        say(&mut client, r#"{"cmd":"letters"}"#).await;
+        assert!(matches!(desk.command().await.1, Command::Letters));
+        desk.tell(id, Told::Letters(Box::default()));
+        assert_eq!(hear(&mut client).await, r#"{"letters":{"total":0,"listed":[]}}"#);
+        say(&mut client, r#"{"cmd":"letters-retry","which":"k"}"#).await;
+        assert!(matches!(desk.command().await.1, Command::LettersAgain { which: Some(k) } if k == "k"));
+        desk.tell(id, Told::Done("again".into()));
+        hear(&mut client).await;
+        say(&mut client, r#"{"cmd":"letters-drop"}"#).await;
+        assert!(matches!(desk.command().await.1, Command::DropLetters { which: None }));
     });
 }
 
@@ -156,7 +168,7 @@ fn what_is_no_request_is_refused_and_the_next_line_is_heard() {
         for (line, told) in [
             ("hello", "not a request: "),
             ("[[[[[[", "not a request: "),
-            (r#"{"cmd":"dance"}"#, "no such \\\"cmd\\\"; there are status, send, tail, restart, reload"),
+            (r#"{"cmd":"dance"}"#, "no such \\\"cmd\\\"; there are status, send, tail, letters, letters-retry, letters-drop, restart, reload"),
             (r#"{"cmd":"send","agent":"a","text":"x"}"#, "send needs \\\"channel\\\""),
             (r#"{"cmd":"restart"}"#, "restart needs \\\"agent\\\""),
             ("\u{0}", "not a request: "),

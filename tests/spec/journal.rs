@@ -2,7 +2,7 @@
 
 use fastrand::Rng;
 use guild_bridge::budget;
-use guild_bridge::journal::{Cursor, HEADER, Kept, Post, Record, encode, replay, size};
+use guild_bridge::journal::{Cursor, HEADER, Kept, Letter, Post, Record, encode, replay, size};
 
 const LINK: &str = "recruiter@acme";
 
@@ -64,13 +64,17 @@ fn any_post(rng: &mut Rng) -> Post {
 fn any_record(rng: &mut Rng) -> Record {
     let (link, channel) = (format!("a{}@g", rng.u8(0..2)), format!("c{}", rng.u8(0..3)));
     let id = |rng: &mut Rng| rng.bool().then(|| rng.u8(0..20).to_string());
-    match rng.u8(0..10) {
+    match rng.u8(0..11) {
         0..=2 => Record::Cursor { link, channel, before: id(rng), id: id(rng), at_ms: rng.u64(..) },
         3..=5 => {
             let posts = (0..rng.usize(0..3)).map(|_| any_post(rng)).collect();
             Record::Turn { link, channel, message: rng.u8(0..20).to_string(), posts }
         }
         6 => Record::Post { link, channel, post: any_post(rng) },
+        9 => {
+            let letter = Letter { channel, post: any_post(rng), detail: any_text(rng, 20), at_ms: rng.u64(..) };
+            Record::Letter { link, letter }
+        }
         7 | 8 => Record::Posted { link, key: rng.u8(0..40).to_string(), message: id(rng) },
         _ => Record::Forget { link, channel },
     }

@@ -25,6 +25,7 @@ mod frames;
 mod http;
 mod inbox;
 mod journal;
+mod letters;
 mod link;
 mod living;
 mod loopback;

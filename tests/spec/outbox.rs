@@ -139,7 +139,7 @@ fn a_429_is_waited_for_at_least_as_long_as_it_says() {
 }
 
 #[test]
-fn a_post_that_the_guild_refuses_for_good_is_a_gap_and_the_next_goes_on() {
+fn a_post_that_the_guild_refuses_for_good_is_a_letter_and_the_next_goes_on() {
     for status in [400, 403, 404, 422] {
         let mut w = World::chatty(8);
         w.run_live();
@@ -147,8 +147,8 @@ fn a_post_that_the_guild_refuses_for_good_is_a_gap_and_the_next_goes_on() {
         w.say("general", "alice", "one");
         w.say("general", "alice", "two");
         w.run_for(mins(2));
-        assert_eq!((w.answers("general"), w.link().gaps), (vec!["re: two"], 1), "{status}");
-        assert_eq!(w.link().outbox_depth, 0, "{status}");
+        assert_eq!((w.answers("general"), w.link().letters), (vec!["re: two"], 1), "{status}");
+        assert_eq!((w.link().outbox_depth, w.link().gaps), (0, 0), "{status}");
     }
 }
 
@@ -252,7 +252,7 @@ fn an_outbox_that_is_full_holds_the_agent_back_and_loses_nothing() {
 }
 
 #[test]
-fn a_channel_that_is_gone_takes_its_replies_with_it_as_a_gap() {
+fn a_reply_to_a_channel_that_is_gone_is_a_letter() {
     let mut w = World::chatty(16);
     w.guild().model.add_channel("brief", "channel", &["alice", "recruiter"]);
     w.run_live();
@@ -262,7 +262,7 @@ fn a_channel_that_is_gone_takes_its_replies_with_it_as_a_gap() {
     w.guild().model.remove_channel("brief");
     w.say("general", "alice", "still there");
     w.run_for(mins(3));
-    assert_eq!((w.answers("general"), w.link().gaps), (vec!["re: still there"], 1));
+    assert_eq!((w.answers("general"), w.link().letters), (vec!["re: still there"], 1));
     assert_eq!(w.link().outbox_depth, 0);
 }
 

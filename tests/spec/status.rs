@@ -109,3 +109,12 @@ fn fields_of_a_newer_daemon_are_ignored_and_nonsense_is_told() {
     assert!(View::read(r#"{"version":"9","news":[{}],"links":[{"agent":"a","colour":1}]}"#).is_ok());
     assert!(View::read(r#"{"links":7}"#).unwrap_err().starts_with("the daemon's status cannot be read: "));
 }
+
+#[test]
+fn letters_are_shown_with_what_to_do() {
+    let screen = screen("live", r#","letters":2"#);
+    assert!(
+        screen.contains("    2 replies were refused for good and are kept: see guild-bridge letters\n"),
+        "{screen}"
+    );
+}

@@ -1,0 +1,113 @@
+//! `letters [retry|drop]`: the replies that a guild refused for good.
+
+use super::client::{self, ANSWER_MS, Answer, Daemon};
+use super::status::{age, in_words};
+use super::{Exit, complain, plain, put};
+use crate::io::clock;
+use crate::io::control::Request;
+use serde::Deserialize;
+use std::path::Path;
+
+/// What the daemon says of its letters. Absent fields are as good as empty.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct View {
+    total: usize,
+    listed: Vec<LetterView>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct LetterView {
+    agent: String,
+    guild: String,
+    key: String,
+    channel: String,
+    text: String,
+    bytes: usize,
+    reason: String,
+    detail: String,
+    at: String,
+}
+
+/// Lists them: 0, whether there are some or none.
+pub fn list(socket: &Path, json: bool) -> Exit {
+    let request = Request { cmd: "letters".to_owned(), ..Request::default() };
+    let deadline = clock::now().at.after_ms(ANSWER_MS);
+    match Daemon::ask(socket, &request).and_then(|mut daemon| daemon.next(Some(deadline))) {
+        Ok(Answer::Letters(said)) if json => put(&said).err().unwrap_or(Exit::Done),
+        Ok(Answer::Letters(said)) => match View::read(&said) {
+            Ok(view) => put(view.screen(clock::now().wall_ms).trim_end()).err().unwrap_or(Exit::Done),
+            Err(what) => {
+                complain(what);
+                Exit::Unavailable
+            }
+        },
+        Ok(Answer::Refused(why)) => {
+            complain(why);
+            Exit::No
+        }
+        Ok(Answer::Status(_) | Answer::Tail(_) | Answer::Done(_) | Answer::Queued(_)) => {
+            complain("the daemon does not say its letters");
+            Exit::Unavailable
+        }
+        Err(silence) => silence.exit(),
+    }
+}
+
+/// Sends them again: 0 when all that are meant are in the outbox, 1 when some stay or nothing is meant.
+pub fn retry(socket: &Path, which: Option<&str>) -> Exit {
+    of(socket, "letters-retry", which)
+}
+
+/// Forgets them: 0, or 1 when nothing is meant.
+pub fn forget(socket: &Path, which: Option<&str>) -> Exit {
+    of(socket, "letters-drop", which)
+}
+
+fn of(socket: &Path, cmd: &str, which: Option<&str>) -> Exit {
+    client::once(socket, &Request { cmd: cmd.to_owned(), which: which.map(str::to_owned), ..Request::default() })
+}
+
+impl View {
+    /// Reads the daemon's JSON.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn read(json: &str) -> Result<Self, String> {
+        serde_json::from_str(json).map_err(|error| format!("the daemon's letters cannot be read: {error}"))
+    }
+
+    /// Three lines a letter for people, the oldest first, and what can be done; `wall_ms` is now, in milliseconds since
+    /// 1970.
+    #[must_use]
+    pub fn screen(&self, wall_ms: u64) -> String {
+        if self.total == 0 {
+            return "no letters: no reply was refused for good\n".to_owned();
+        }
+        let mut out = String::new();
+        for letter in &self.listed {
+            out += &letter.lines(wall_ms);
+        }
+        let more = self.total.saturating_sub(self.listed.len());
+        if more > 0 {
+            out += &format!("and {more} more\n");
+        }
+        out + "\nguild-bridge letters retry [KEY|AGENT] posts them again, letters drop [KEY|AGENT] forgets them\n"
+    }
+}
+
+impl LetterView {
+    fn lines(&self, wall_ms: u64) -> String {
+        let (agent, guild, channel) = (plain(&self.agent), plain(&self.guild), plain(&self.channel));
+        let when = age(&self.at, wall_ms).map(|age| format!(", {age} ago")).unwrap_or_default();
+        format!(
+            "{}: {agent} in {guild}, channel {channel}, {} bytes{when}\n    {}; {}\n    {}\n",
+            plain(&self.key),
+            self.bytes,
+            in_words(&self.reason),
+            plain(&self.detail),
+            plain(&self.text)
+        )
+    }
+}
