@@ -143,6 +143,12 @@ pub(super) fn unreadable(got: &Got<'_>, what: &str) -> Why {
     Why::new(reason, format!("{what} ({})", Clipped(kind)))
 }
 
+/// Whether a body begins as an array does. What does not is something else's answer, however long it is: nothing in it is
+/// a row that could be missed.
+pub(super) fn is_array(got: &Got<'_>) -> bool {
+    got.body.trim_ascii_start().first() == Some(&b'[')
+}
+
 /// A call's answer, if it is a 2xx; else why not, and how long to wait if that was said.
 pub(super) fn checked<'a>(what: &str, answer: Answer<'a>) -> Result<Got<'a>, (Why, Option<u64>)> {
     match answer {

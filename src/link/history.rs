@@ -1,6 +1,6 @@
 //! History, page by page: the truth that the socket is a hint of. Catch-up, reconcile, what was cut or is too large.
 
-use super::answers::{checked, unreadable};
+use super::answers::{checked, is_array, unreadable};
 use super::calls::{Page, Purpose};
 use super::channel::{Channel, Gate};
 use super::{Link, State, in_channel};
@@ -124,13 +124,16 @@ impl Link {
             }
             Err((why, wait_ms)) => return self.page_failed(at, why, wait_ms, step),
         };
+        if !is_array(&got) {
+            return self.page_failed(at, unreadable(&got, "history is not a JSON array"), None, step);
+        }
         let failures = std::mem::take(&mut self.history.failures);
         let dialect = std::rc::Rc::clone(&self.dialect);
         let mut brought = Brought::default();
         let from = self.channels.get(at).map(|channel| channel.lane.read().clone());
         let whole = dialect.history_rows(got.body, &mut |row| self.row(at, &page, row, &mut brought, step));
         if !whole && !got.cut {
-            return self.page_failed(at, unreadable(&got, "history is not a JSON array"), None, step);
+            return self.page_failed(at, unreadable(&got, "history breaks off"), None, step);
         }
         if page.seek {
             return self.sought(at, &page, &brought, &got, step);

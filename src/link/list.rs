@@ -1,6 +1,6 @@
 //! The channel list: resync, where new channels begin, and what the list says has to be read.
 
-use super::answers::{checked, unreadable};
+use super::answers::{checked, is_array, unreadable};
 use super::calls::Purpose;
 use super::channel::{Channel, Gate, Seek};
 use super::history::FAILED_MS;
@@ -31,6 +31,9 @@ impl Link {
             Ok(got) => got,
             Err((why, wait_ms)) => return self.list_failed(why, wait_ms, step),
         };
+        if !is_array(&got) {
+            return self.list_failed(unreadable(&got, "the channel list is not a JSON array"), None, step);
+        }
         let mut rows = Vec::new();
         let mut odd = 0;
         let whole = self.dialect.channel_rows(got.body, &mut |row| match row {
@@ -38,7 +41,7 @@ impl Link {
             Err(_) => odd += 1,
         });
         if !whole && !got.cut {
-            return self.list_failed(unreadable(&got, "the channel list is not a JSON array"), None, step);
+            return self.list_failed(unreadable(&got, "the channel list breaks off"), None, step);
         }
         if odd > 0 || got.cut {
             self.gap("channels_unread", odd.max(1), "rows of the channel list could not be read");

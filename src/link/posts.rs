@@ -163,6 +163,7 @@ impl Link {
         let got = match answer {
             Answer::Failed { why, sent } => {
                 log::warn!("{}: a post failed, it is tried again: {why}", self.seat.agent.name);
+                self.why = Some(why);
                 return if sent { self.outbox.unknown(key, now) } else { self.outbox.failed(key, now) };
             }
             Answer::Got(got) => got,
@@ -171,29 +172,28 @@ impl Link {
             200..=299 => {
                 let id = self.dialect.posted(got.body);
                 let why = unreadable(&got, "a post was answered with something else than the message");
-                if id.is_none() && why.reason == Reason::HttpPortal {
+                // 201 and a known key are the guild's own words; a bare 200 may be anybody's
+                let guilds = (got.status == 201 || got.replayed) && why.reason != Reason::HttpPortal;
+                if id.is_none() && !guilds {
                     log::warn!("{}: {why}; it is looked up", self.seat.agent.name);
                     self.why = Some(why);
                     return self.outbox.unknown(key, now);
                 }
                 self.posted(key, id, step);
             }
-            408 | 425 | 500..=502 | 504..=599 => {
-                log::warn!("{}: a post was answered {}, it is tried again", self.seat.agent.name, got.status);
-                self.outbox.unknown(key, now);
-            }
             429 | 503 => {
+                self.why = Some(refused_call("a post", &got).0);
                 let ms = got.retry_after_ms.unwrap_or(WAIT_MS);
                 let outcome = Outcome::ToldToWait(Duration::from_millis(ms));
                 let rest = Backoff::new(1_000, 60_000).rest_after(outcome, step.rng);
                 self.outbox.told_to_wait(key, now.after(rest));
             }
-            400..=499 => {
+            400..=499 if !matches!(got.status, 408 | 425) => {
                 let detail = self.refusal(&got);
                 self.refused(key, &detail, step);
             }
             _ => {
-                // a redirect or an odd status is no answer of the guild
+                // a fault of the guild; or a redirect, an odd status: no answer of the guild at all
                 let (why, _) = refused_call("a post", &got);
                 log::warn!("{}: {why}; it is tried again", self.seat.agent.name);
                 self.why = Some(why);

@@ -160,3 +160,60 @@ fn a_guild_that_says_our_token_back_gets_it_into_no_status() {
     assert_eq!((w.reason(), w.link().detail.contains(token)), ("auth.connect_error", false), "{}", w.link().detail);
     assert!(w.link().detail.contains("bad token [token]"));
 }
+
+#[test]
+fn what_is_no_array_where_rows_were_due_is_told_and_is_no_gap() {
+    for (route, body, reason) in [
+        ("channels", "<html>Please sign in</html>", "http.portal"),
+        ("channels", " ", "http.body"),
+        ("history", "<html>Please sign in</html>", "http.portal"),
+        ("history", " ", "http.body"),
+    ] {
+        let mut w = World::chatty(9);
+        w.run_live();
+        // longer than any answer of its kind is read
+        let long = What::Body(200, "application/json", body.to_owned() + &" ".repeat(300_000));
+        w.guild().trouble(route, 3, long);
+        w.drop_lines();
+        w.whisper("meanwhile");
+        w.run_for(mins(5));
+        let told = |s: &crate::world::story::Seen| s.reason == Some(reason);
+        assert!(w.story.seen.iter().any(told), "{route}: {:?}", w.story.seen);
+        assert_eq!(w.answers("general"), ["re: meanwhile"], "{route}");
+        assert_eq!(w.link().gaps, 0, "{route}: {:?}", w.link().gaps_by_reason);
+    }
+}
+
+#[test]
+fn a_reply_whose_post_something_else_answers_is_posted_once_it_can_be() {
+    for body in ["<html>Please sign in</html>", "", "{}", "[1]"] {
+        let mut w = World::chatty(10);
+        w.run_live();
+        w.guild().trouble("post", 3, What::Body(200, "application/json", body.into()));
+        w.say("general", "alice", "hi");
+        w.run_for(secs(2));
+        assert_eq!(w.link().outbox_depth, 1, "{body:?}");
+        assert!(["http.portal", "http.body"].contains(&w.reason()), "{body:?}: {}", w.reason());
+        w.run_for(mins(5));
+        assert_eq!(w.answers("general"), ["re: hi"], "{body:?}");
+    }
+}
+
+#[test]
+fn a_post_that_fails_says_so_in_status() {
+    let post = |what: What| {
+        let mut w = World::chatty(11);
+        w.run_live();
+        w.guild().trouble("post", 2, what);
+        w.say("general", "alice", "hi");
+        w.run_for(secs(2));
+        let reason = w.reason().to_owned();
+        w.run_for(mins(1));
+        assert_eq!(w.answers("general"), ["re: hi"]);
+        reason
+    };
+    assert_eq!(post(What::Refused), "net.refused");
+    assert_eq!(post(What::Status(500, None)), "http.status");
+    assert_eq!(post(What::Status(502, None)), "guild.restarting");
+    assert_eq!(post(What::Status(429, Some(2_000))), "rate.limited");
+}
