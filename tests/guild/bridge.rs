@@ -62,6 +62,8 @@ pub struct Bridge {
     pub config: Value,
     /// Its RUST_LOG.
     pub log_level: &'static str,
+    /// What the daemon has in its environment beside what this program has.
+    pub env: Vec<(String, String)>,
     program: PathBuf,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
@@ -76,7 +78,8 @@ impl Bridge {
             "timing": {"reconcile_s": 2, "unproven_s": 1, "handshake_s": 3, "stable_s": 3,
                        "backoff_base_s": 1, "backoff_cap_s": 2},
         });
-        Self { dir: Dir::new(), config, log_level: "info", program: program.into(), child: None, log: Arc::default() }
+        let (dir, log_level, program) = (Dir::new(), "info", program.into());
+        Self { dir, config, log_level, env: Vec::new(), program, child: None, log: Arc::default() }
     }
 
     /// An agent with its key in a file.
@@ -127,7 +130,7 @@ impl Bridge {
     /// Starts the daemon with the configuration that is there.
     pub fn spawn(&mut self) {
         let mut command = self.command(&["run"]);
-        command.env("RUST_LOG", self.log_level);
+        command.env("RUST_LOG", self.log_level).envs(self.env.iter().cloned());
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));

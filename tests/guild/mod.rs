@@ -3,9 +3,12 @@
 #![allow(clippy::disallowed_methods, reason = "it stands outside the daemon, where the clock is")]
 
 pub mod agent;
+pub mod authority;
 pub mod bridge;
 mod door;
 pub mod frame;
+pub mod gate;
+pub mod hostile;
 pub mod model;
 pub mod naive;
 pub mod proxy;

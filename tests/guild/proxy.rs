@@ -1,13 +1,15 @@
 //! A TCP proxy before the guild that reads WebSocket frames both ways and can inject, hold, drop, change and cut.
-//! Other HTTP passes through untouched. Threads of its own; loopback; ends when it is dropped.
+//! Other HTTP passes through untouched, or is answered as a hostile server would: see [`super::hostile`]. Threads of its
+//! own; loopback; ends when it is dropped.
 
 use super::frame::{Frame, TEXT};
+use super::hostile::{Bad, Exchange, Leg};
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Which way a frame goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,17 @@ struct State {
     refusing: bool,
     judge: Option<Judge>,
     transcript: Vec<(usize, Way, String)>,
+    /// What is wrong with requests of a leg, until it is made well.
+    bad: Option<(Leg, Bad)>,
+    /// Counts what was made wrong and well: whoever is held is let go at the next change.
+    epoch: u64,
+    /// Each request on a connection of its own: none passes unseen behind another one.
+    by_request: bool,
+    /// Connections are taken and never read from, in a window of a few kB.
+    unread: bool,
+    asked: Vec<(Leg, Instant)>,
+    /// Lines whose client ended its side.
+    left: Vec<usize>,
 }
 
 /// One WebSocket that passes through.
@@ -191,6 +204,44 @@ impl Proxy {
         self.shared.lock().transcript.clone()
     }
 
+    /// From here on each request has a connection of its own, so that its leg can be made wrong.
+    pub fn by_request(&self) {
+        self.shared.lock().by_request = true;
+    }
+
+    /// Requests of this leg meet this, until `make_well`.
+    pub fn make_bad(&self, leg: Leg, bad: Bad) {
+        let mut state = self.shared.lock();
+        state.bad = Some((leg, bad));
+        state.epoch += 1;
+        state.asked.clear();
+    }
+
+    /// New connections are taken and never read from, until `make_well`.
+    pub fn read_nothing(&self) {
+        let mut state = self.shared.lock();
+        state.unread = true;
+        state.epoch += 1;
+    }
+
+    /// Requests reach the guild again; what was held is ended.
+    pub fn make_well(&self) {
+        let mut state = self.shared.lock();
+        state.bad = None;
+        state.unread = false;
+        state.epoch += 1;
+    }
+
+    /// When requests of this leg came since it was made wrong.
+    pub fn asked(&self, leg: Leg) -> Vec<Instant> {
+        self.shared.lock().asked.iter().filter(|(at, _)| *at == leg).map(|(_, when)| *when).collect()
+    }
+
+    /// Whether the client of this line (they count from 1) ended its side.
+    pub fn client_left(&self, line: usize) -> bool {
+        self.shared.lock().left.contains(&line)
+    }
+
     fn clients(&self) -> Vec<Arc<Mutex<TcpStream>>> {
         self.shared.lock().lines.iter().map(|line| line.client.clone()).collect()
     }
@@ -199,6 +250,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.shared.over.store(true, Ordering::SeqCst);
+        self.make_well();
         self.thaw();
         self.end();
         // wakes the listener, which then ends
@@ -216,28 +268,61 @@ impl Shared {
             return Ok(());
         }
         client.set_nodelay(true)?;
-        let head = read_head(&mut client)?;
-        let upgrade = String::from_utf8_lossy(&head).to_ascii_lowercase().contains("upgrade: websocket");
-        if let Some(bytes) = upgrade.then(|| self.lock().canned_answer()).flatten() {
-            client.write_all(&bytes)?;
-            client.shutdown(Shutdown::Write)?;
-            client.set_read_timeout(Some(Duration::from_secs(2)))?;
-            let _ = client.read(&mut [0; 512]);
-            return Ok(());
+        let epoch = self.lock().epoch;
+        if self.lock().unread {
+            return self.hold(&client, epoch);
         }
-        let port = self.lock().upstream;
+        let mut head = read_head(&mut client)?;
+        let leg = Leg::of(&head);
+        let upgrade = leg == Leg::Upgrade;
+        let (bad, canned, port) = {
+            let mut state = self.lock();
+            state.asked.push((leg, Instant::now()));
+            let bad = state.bad.as_ref().filter(|(at, _)| *at == leg).map(|(_, bad)| bad.clone());
+            (bad, upgrade.then(|| state.canned_answer()).flatten(), state.upstream)
+        };
+        let canned = canned.map(Bad::Says);
+        if !upgrade && self.lock().by_request {
+            let end = head.len() - 2;
+            head.splice(end..end, *b"connection: close\r\n");
+        }
+        if let Some(bad) = bad.as_ref().or(canned.as_ref()).filter(|bad| bad.answers()) {
+            let exchange = Exchange { head: &head, upgrade, guild: port, held: &|| self.is_held(epoch) };
+            return bad.act(client, &exchange);
+        }
+        if let Some(Bad::Before(bytes)) = &bad {
+            client.write_all(bytes)?;
+        }
         let mut guild = TcpStream::connect(("127.0.0.1", port))?;
         guild.set_nodelay(true)?;
         guild.write_all(&head)?;
         if !upgrade {
             return pass_through(client, guild);
         }
-        let answer = read_head(&mut guild)?;
+        let mut answer = read_head(&mut guild)?;
+        if let Some(Bad::Rewritten(rewrite)) = &bad {
+            answer = rewrite(&String::from_utf8_lossy(&answer)).into_bytes();
+        }
         client.write_all(&answer)?;
+        if let Some(Bad::DripsFrames(bytes, rest_ms)) = &bad {
+            return Bad::drip(&mut client, bytes, *rest_ms, &|| self.is_held(epoch));
+        }
         if !answer.starts_with(b"HTTP/1.1 101") {
             return pass_through(client, guild);
         }
         self.frames(client, guild)
+    }
+
+    fn is_held(&self, epoch: u64) -> bool {
+        self.lock().epoch == epoch && !self.over.load(Ordering::SeqCst)
+    }
+
+    /// The connection stays as it is until what holds it changes.
+    fn hold(&self, client: &TcpStream, epoch: u64) -> io::Result<()> {
+        while self.is_held(epoch) {
+            thread::sleep(Duration::from_millis(20));
+        }
+        client.shutdown(Shutdown::Both)
     }
 
     fn frames(self: &Arc<Self>, client: TcpStream, guild: TcpStream) -> io::Result<()> {
@@ -260,6 +345,7 @@ impl Shared {
                     break;
                 }
             }
+            up.lock().left.push(id);
             let _ = to_guild.shutdown(Shutdown::Both);
         });
         while let Ok(frame) = Frame::read(&mut from_guild) {
@@ -320,7 +406,7 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> thread::JoinHandle<
 }
 
 /// Up to and with the empty line; byte by byte, since what follows belongs to someone else.
-fn read_head(from: &mut TcpStream) -> io::Result<Vec<u8>> {
+pub(super) fn read_head(from: &mut TcpStream) -> io::Result<Vec<u8>> {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") && head.len() < 64 * 1024 {

@@ -7,5 +7,7 @@ pub mod agent;
 pub mod bridge;
 #[path = "../guild/frame.rs"]
 pub mod frame;
+#[path = "../guild/hostile.rs"]
+pub mod hostile;
 #[path = "../guild/proxy.rs"]
 pub mod proxy;

@@ -9,20 +9,23 @@ mod guild;
 mod agents;
 mod delivery;
 mod face;
+mod floods;
 mod frames;
 mod hearing;
+mod hostile;
 mod letters;
 mod rejections;
 #[path = "../harness/runner.rs"]
 mod runner;
 mod scene;
 mod the_guild_itself;
+mod tls;
 
 use runner::{Ended, Scenario};
 use std::process::ExitCode;
 
 /// Scenarios side by side: they wait more than they work.
-const SIDE_BY_SIDE: usize = 4;
+const SIDE_BY_SIDE: usize = 8;
 
 fn main() -> ExitCode {
     guild::agent::run_if_asked();
@@ -31,6 +34,9 @@ fn main() -> ExitCode {
         hearing::SCENARIOS,
         rejections::SCENARIOS,
         frames::SCENARIOS,
+        hostile::SCENARIOS,
+        floods::SCENARIOS,
+        tls::SCENARIOS,
         delivery::SCENARIOS,
         letters::SCENARIOS,
         agents::SCENARIOS,
