@@ -1,7 +1,8 @@
 //! The guild's HTTP side: requests in, answers out (CONTRACT section 1, the table of calls).
 
-use super::{Fault, Message, Model, Posted, Token, iso};
+use super::{Channel, Fault, Message, Model, Posted, Token, iso};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// One HTTP request as far as the guild reads it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -157,8 +158,7 @@ impl Model {
         };
         let limit = field("limit").and_then(|n| n.parse().ok()).unwrap_or(50).clamp(1, 100);
         let after = field("after").unwrap_or_default();
-        // an id that was cut is still before all that is kept
-        let rows = channel.messages.iter().filter(|m| m.id > after).take(limit);
+        let rows = channel.messages.iter().skip(self.place_after(channel, &after)).take(limit);
         let rows: Value = rows.map(|m| self.as_json(m)).collect();
         json_answer(200, rows.to_string().into_bytes())
     }
@@ -213,6 +213,17 @@ impl Model {
     fn repeat_of(&self, agent: &str, key: Option<&str>) -> Option<Message> {
         let first = self.keys.get(&(agent.to_owned(), key?.to_owned()))?;
         self.options.honours_keys.then(|| first.clone())
+    }
+
+    /// How many messages of a channel's history are not after this one. One that was cut or deleted has its place in what
+    /// was ever said: ids are opaque.
+    fn place_after(&self, channel: &Channel, after: &str) -> usize {
+        if let Some(at) = channel.messages.iter().rposition(|m| m.id == after) {
+            return at + 1;
+        }
+        let Some(at) = self.said.iter().rposition(|m| m.id == after) else { return 0 };
+        let earlier: BTreeSet<&str> = self.said.iter().take(at).map(|m| m.id.as_str()).collect();
+        channel.messages.iter().take_while(|m| earlier.contains(m.id.as_str())).count()
     }
 
     fn attachment(&mut self, id: &str) -> Answer {

@@ -294,7 +294,7 @@ impl Model {
     }
 
     fn next_id(&self) -> String {
-        format!("{:08}", self.said.len() + 1)
+        (self.options.id)(self.said.len() + 1)
     }
 
     fn store(&mut self, message: Message) -> String {

@@ -26,6 +26,8 @@ pub struct Options {
     pub kicks_at_expiry: bool,
     /// `clientNonce` comes back in messages.
     pub nonces: bool,
+    /// The id of the so manieth message.
+    pub id: fn(usize) -> String,
 }
 
 impl Default for Options {
@@ -41,6 +43,7 @@ impl Default for Options {
             echo: true,
             kicks_at_expiry: false,
             nonces: true,
+            id: |n| format!("{n:08}"),
         }
     }
 }

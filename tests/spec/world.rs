@@ -162,7 +162,7 @@ impl World {
     /// The queue's next moment, or the relay's.
     fn next_moment(&mut self) -> Option<u64> {
         self.gather();
-        let queued = self.queue.keys().next().map(|(at, _)| *at);
+        let queued = self.queue.keys().next().map(|(at, _)| (*at).max(self.at));
         let due = self.relay.as_ref().and_then(Relay::deadline).map(|m| m.0.max(self.at));
         match (queued, due) {
             (Some(a), Some(b)) => Some(a.min(b)),
