@@ -145,4 +145,6 @@ pub struct ProcessStatus {
     pub state_mode: &'static str,
     /// Why no state can be written, where that is so.
     pub state_detail: String,
+    /// Lines of the log that nobody read in time, since the start.
+    pub log_dropped: u64,
 }

@@ -1,7 +1,9 @@
 //! The daemon's log: plain lines on standard error, of this program's own modules alone. What a library logs can hold
-//! tokens, so it is dropped whatever RUST_LOG says.
+//! tokens, so it is dropped whatever RUST_LOG says. Whoever stops reading it holds nobody up: see [`Lossy`].
 
 use crate::io::clock;
+use crate::io::lossy::Lossy;
+use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
 use std::os::fd::AsFd;
@@ -14,6 +16,7 @@ const OURS: &str = "guild_bridge";
 pub fn start(filter: Option<&str>, journal: Option<&str>) {
     let journal = journal.is_some_and(is_stderr);
     let mut builder = env_logger::Builder::new();
+    builder.target(Target::Pipe(Box::new(Lossy::new(std::io::stderr()))));
     builder.filter_level(LevelFilter::Info).format(move |out, record| {
         let said = one_line(&record.args().to_string());
         if journal {
@@ -30,6 +33,8 @@ pub fn start(filter: Option<&str>, journal: Option<&str>) {
     log::set_max_level(logger.filter());
     // a second start keeps the first logger, which is as good
     let _ = log::set_boxed_logger(Box::new(Own(logger)));
+    // the last words go the same way: a full pipe must not keep a daemon that failed from ending
+    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
 }
 
 /// Lets this program's records through and no other's.

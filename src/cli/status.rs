@@ -87,6 +87,7 @@ struct ProcessView {
     rss_bytes: u64,
     state_mode: String,
     state_detail: String,
+    log_dropped: u64,
 }
 
 /// Asks once, or until yes; prints what came last.
@@ -183,6 +184,9 @@ impl View {
         );
         if !process.state_detail.is_empty() {
             out += &format!(": {}", plain(&process.state_detail));
+        }
+        if process.log_dropped > 0 {
+            out += &format!("\n{} line(s) of the log were dropped: whoever reads it did not", process.log_dropped);
         }
         out += "\n\n";
         let mut links: Vec<_> = self.links.iter().collect();

@@ -13,6 +13,7 @@ pub mod control;
 pub mod disk;
 pub mod dns;
 pub mod http;
+pub mod lossy;
 pub mod process;
 pub mod secret;
 pub mod shell;

@@ -25,6 +25,7 @@ pub fn status(heap: Heap, state: (&'static str, String)) -> ProcessStatus {
         rss_bytes: rss_bytes().unwrap_or(0),
         state_mode: state.0,
         state_detail: state.1,
+        log_dropped: super::lossy::dropped(),
     }
 }
 

@@ -29,6 +29,7 @@ mod letters;
 mod link;
 mod living;
 mod loopback;
+mod lossy;
 mod outbox;
 mod promises;
 mod readme;

@@ -16,13 +16,14 @@ fn screen(state: &str, more: &str) -> String {
 #[test]
 fn the_screen_begins_with_the_process_and_its_sizes() {
     let json = r#"{"version":"1.2.3","uptime_s":7265,"process":{"pid":42,"heap_bytes":812000,"heap_peak_bytes":1190000,
-        "rss_bytes":4900000,"state_mode":"none","state_detail":"/run/x: read-only"}}"#;
+        "rss_bytes":4900000,"state_mode":"none","state_detail":"/run/x: read-only","log_dropped":7}}"#;
     let screen = View::read(json).unwrap().screen(NOON_MS);
     assert!(screen.starts_with("guild-bridge 1.2.3, process 42, up 2h 1m; 0 of 0 links live\n"), "{screen}");
     assert!(
         screen.contains("heap 812 kB (at most 1.1 MB), resident 4.9 MB, state none: /run/x: read-only"),
         "{screen}"
     );
+    assert!(screen.contains("\n7 line(s) of the log were dropped"), "{screen}");
 }
 
 #[test]

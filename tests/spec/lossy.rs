@@ -1,0 +1,59 @@
+//! A log that nobody reads.
+
+use guild_bridge::io::clock;
+use guild_bridge::io::lossy::{Lossy, dropped};
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+/// One line, as a logger gives it: by one write.
+fn line(log: &mut Lossy<UnixStream>, text: &str) {
+    log.write_all(format!("{text}\n").as_bytes()).unwrap();
+}
+
+/// What can be read now.
+fn read(mut end: &UnixStream) -> String {
+    end.set_nonblocking(true).unwrap();
+    let mut bytes = Vec::new();
+    let _ = end.read_to_end(&mut bytes);
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_line_that_nobody_reads_is_dropped_and_counted_and_the_number_is_said_once_there_is_room() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut log = Lossy::new(ours);
+    let (begun, before) = (clock::now().at, dropped());
+    for n in 0..20_000 {
+        line(&mut log, &format!("line {n}"));
+    }
+    assert!(clock::now().at.since_ms(begun) < 5_000, "nobody was waited for");
+    let text = read(&theirs);
+    let kept = text.lines().count() as u64;
+    let lost = 20_000 - kept;
+    assert!(lost > 0 && kept > 10 && dropped() - before >= lost, "{lost} dropped, {kept} kept");
+    assert!(
+        text.lines().enumerate().all(|(n, line)| line == format!("line {n}")),
+        "the first ones, whole and in order"
+    );
+    line(&mut log, "again");
+    let note = format!("{lost} line(s) of this log were dropped here: nobody read them in time\nagain\n");
+    assert_eq!(read(&theirs), note);
+}
+
+#[test]
+fn a_line_longer_than_a_pipe_takes_at_once_is_cut() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut log = Lossy::new(ours);
+    line(&mut log, &"x".repeat(10_000));
+    line(&mut log, &"y".repeat(4_095));
+    assert_eq!(read(&theirs), format!("{}\n{}\n", "x".repeat(4_095), "y".repeat(4_095)));
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_fault() {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    drop(theirs);
+    let mut log = Lossy::new(ours);
+    line(&mut log, "hello?");
+    line(&mut log, "hello?");
+}
