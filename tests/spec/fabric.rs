@@ -2,7 +2,7 @@
 
 mod addressed;
 mod history;
-mod tokens;
+pub mod tokens;
 
 use crate::world::hall::What;
 use crate::world::{Fault, Habit, World, mins, secs};

@@ -1,6 +1,13 @@
 //! `tests/faults.md`: every fault has its row, every row a living test, every code that it shows is one. Below are the
 //! stories of those faults that no file of `src` has to itself.
 
+mod agents;
+mod guilds;
+mod host;
+mod network;
+mod tokens;
+mod wire;
+
 use crate::living::{dead, living, rows};
 use guild_bridge::reason::Reason;
 use std::collections::BTreeSet;
@@ -8,7 +15,7 @@ use std::collections::BTreeSet;
 const FAULTS: &str = include_str!("../faults.md");
 const README: &str = include_str!("../../README.md");
 /// Rows whose test is still to be written; the number is written out so that it cannot grow in silence.
-const LATER: usize = 22;
+const LATER: usize = 4;
 /// Rows that no single machine can show.
 const CANNOT: usize = 0;
 /// How many faults each part of the catalogue has, numbered from 1.

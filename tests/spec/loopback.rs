@@ -120,12 +120,43 @@ impl Identity {
         change(&mut params);
         let key = rcgen::KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &issuer).unwrap();
+        Self::showing(&[&certificate], &key, &issued)
+    }
+
+    /// A certificate that signs itself, and is its own authority.
+    pub fn by_itself(name: &str) -> Self {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().self_signed(&key).unwrap();
+        Self::showing(&[&certificate], &key, &certificate)
+    }
+
+    /// A certificate of an intermediate authority, which is shown beside it or not.
+    pub fn behind_an_intermediate(name: &str, shown: bool) -> Self {
+        let authority = |name: &str| {
+            let mut params = rcgen::CertificateParams::new(vec![]).unwrap();
+            params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+            params.distinguished_name.push(rcgen::DnType::CommonName, name);
+            (params, rcgen::KeyPair::generate().unwrap())
+        };
+        let (root, root_key) = authority("root");
+        let issued = root.self_signed(&root_key).unwrap();
+        let (between, between_key) = authority("between");
+        let root = rcgen::Issuer::new(root, root_key);
+        let middle = between.signed_by(&between_key, &root).unwrap();
+        let between = rcgen::Issuer::new(between, between_key);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let leaf = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &between).unwrap();
+        if shown { Self::showing(&[&leaf, &middle], &key, &issued) } else { Self::showing(&[&leaf], &key, &issued) }
+    }
+
+    fn showing(chain: &[&rcgen::Certificate], key: &rcgen::KeyPair, authority: &rcgen::Certificate) -> Self {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let config = config.with_no_client_auth().with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        let chain = chain.iter().map(|certificate| certificate.der().clone()).collect();
+        let config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
         let path = temporary("ca.pem");
-        std::fs::write(&path, issued.pem()).unwrap();
+        std::fs::write(&path, authority.pem()).unwrap();
         Self { config: Arc::new(config), authority: path }
     }
 

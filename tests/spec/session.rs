@@ -4,7 +4,7 @@ use crate::world::model::Options;
 use crate::world::{Fault, World, mins, secs};
 
 /// A `message.created` of the first guild, raw, as the server would send it.
-fn event(w: &mut World, channel: &str, author: &str, text: &str) -> String {
+pub fn event(w: &mut World, channel: &str, author: &str, text: &str) -> String {
     let id = w.guild().whisper(channel, author, text);
     let message = w.guild().model.said.iter().find(|m| m.id == id).unwrap().clone();
     format!("42{}", serde_json::json!(["message.created", w.guild().model.as_json(&message)]))

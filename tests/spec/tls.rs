@@ -97,6 +97,42 @@ fn an_authority_that_nobody_named_is_told() {
 }
 
 #[test]
+fn a_certificate_that_signs_itself_is_told() {
+    let identity = Identity::by_itself("localhost");
+    refused_on_both_legs(&identity, None, Reason::TlsUnknownCa);
+}
+
+#[test]
+fn a_chain_without_its_intermediate_is_told_and_nothing_is_fetched() {
+    let whole = Identity::behind_an_intermediate("localhost", true);
+    assert_eq!(called(showing(&whole), rules(Some(&whole.authority))).unwrap(), 200, "with it the chain is good");
+    let broken = Identity::behind_an_intermediate("localhost", false);
+    refused_on_both_legs(&broken, Some(&broken.authority), Reason::TlsUnknownCa);
+}
+
+#[test]
+fn records_that_are_too_long_and_versions_that_are_too_old_are_told() {
+    let too_long = [&[0x16, 3, 3, 0xff, 0xff][..], &[0; 65_535]].concat();
+    let endless_handshake =
+        [[0x16, 3, 3, 0x40, 0].as_slice(), &[2, 0xff, 0xff, 0xff], &[0; 16_380]].concat().repeat(40);
+    // the alert with which a server of TLS 1.1 answers ours, and an empty one
+    let alert = vec![0x15, 3, 1, 0, 2, 2, 70];
+    for (bytes, word) in
+        [(too_long, ""), (endless_handshake, ""), (alert, "ProtocolVersion"), (vec![0x15, 3, 1, 0, 0], "")]
+    {
+        let address = serve(move |mut stream| {
+            let _ = stream.read(&mut [0; 16 * 1024]);
+            let _ = stream.write_all(&bytes);
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        for why in [called(address, rules(None)).unwrap_err().0, dialled(address, rules(None))] {
+            assert_eq!(why.reason, Reason::TlsFailed, "{why}");
+            assert!(why.detail.contains(word), "{why}");
+        }
+    }
+}
+
+#[test]
 fn what_is_not_tls_is_told() {
     let address = serve(|mut stream| drop(stream.write_all(b"HTTP/1.1 400 speak plainly\r\n\r\n")));
     assert_eq!(called(address, rules(None)).unwrap_err().0.reason, Reason::TlsFailed);

@@ -3,7 +3,7 @@
 use crate::world::{Fault, World, mins, secs, twice};
 
 /// Bearers that the guild saw after their token had ended.
-fn stale_calls(w: &World) -> usize {
+pub fn stale_calls(w: &World) -> usize {
     let hall = &w.halls[0];
     let stale = |at: u64, bearer: &str| {
         let token = &hall.model.tokens[bearer];
