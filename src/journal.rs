@@ -1,15 +1,30 @@
-//! What outlives the process: cursors, finished turns, posts on their way. Records are appended, each with its length and
-//! CRC; at the start they are replayed up to the first that is torn or broken.
+//! What outlives the process: cursors, finished turns, posts on their way.
 //!
-//! A file is [`HEADER`], then records: `length u32 | kind u8 | 0 0 0 | crc32 u32 | payload`, little-endian; the length is
-//! the payload's, the CRC is over all but itself. A string is its length (u32) and its UTF-8; an optional one begins with
-//! a byte, 0 or 1.
+//! The log is a row of files, `journal.000001` and on, each [`segment::Header`] and then records:
+//! `length u24 | kind u8 | seq u32 | crc32 u32 | payload`, little-endian. The length is the payload's. Records are numbered
+//! over all files without a hole; a record has the lower half of its number written and all of it in its CRC, which is over
+//! everything but itself. A number within a payload is a LEB128; a string is its length and its UTF-8; an optional one
+//! begins with a byte, 0 or 1.
+//!
+//! A file that begins with a *base*, records of all that is live, voids every file before it. It is written beside, then
+//! renamed, then the others go: a power cut between any two steps leaves the old log or the new one.
+//!
+//! What decides is here and pure; [`Files`] is all that it asks of a disk.
 
+mod files;
+mod keeper;
 mod kept;
+mod log;
+mod reader;
+pub mod segment;
 mod wire;
 
-pub use kept::{Kept, Replayed, replay};
-pub use wire::{HEADER, encode, size};
+pub use files::{Failed, Files};
+pub use keeper::{Keeper, Task};
+pub use kept::Kept;
+pub use log::Log;
+pub use reader::{Replayed, replay};
+pub use wire::{encode, size};
 
 /// One thing that happened. Replaying the same record twice changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use crate::agent::{Cancel, Said, Sent};
 use crate::call::{Answer, Call, Ticket};
+use crate::journal;
 use crate::message::{AgentId, Line, Turn};
 use crate::reason::Why;
 use crate::settings::{self, Settings};
@@ -114,12 +115,14 @@ pub enum Told {
 }
 
 /// The journal was written.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Everything up to this `Output::Store` is written as hard as `state` asks.
     pub upto: u64,
     /// Why it is not, where the disk fails: the daemon goes on without.
     pub failed: Option<Why>,
+    /// What was written last is doubtful, or a disk that failed may take it again: a `Store` that begins anew is asked for.
+    pub again: bool,
 }
 
 /// Something to be done.
@@ -149,15 +152,8 @@ pub enum Output {
     Hire(AgentId, Box<settings::Agent>),
     /// An agent is gone from the configuration: end its pump.
     Dismiss(AgentId),
-    /// Append to the journal, or begin it anew with these bytes: `Input::Disk` follows.
-    Store {
-        /// Counts up.
-        seq: u64,
-        /// Whole records, behind the journal's header where it begins anew.
-        bytes: Vec<u8>,
-        /// The bytes replace everything that was kept.
-        anew: bool,
-    },
+    /// Keep these records: `Input::Disk` follows.
+    Store(journal::Task),
     /// The attachments of this turn are not needed any more.
     Discard(String),
     /// Answer a client.

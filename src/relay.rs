@@ -173,9 +173,19 @@ impl Relay {
         let mut rng = self.rng.clone();
         let mut tail = std::mem::take(&mut self.lines);
         let (next_store, followed) = (self.ledger.next_store(), !self.tails.is_empty());
-        let mut step =
-            Step { now, rng: &mut rng, out: &mut out, records: &mut records, next_store, tail: &mut tail, followed };
+        let mut pressing = self.ledger.pressing;
+        let mut step = Step {
+            now,
+            rng: &mut rng,
+            out: &mut out,
+            records: &mut records,
+            next_store,
+            pressing: &mut pressing,
+            tail: &mut tail,
+            followed,
+        };
         let result = act(self, &mut step);
+        self.ledger.pressing = pressing;
         self.out = out;
         self.ledger.records = records;
         self.rng = rng;

@@ -17,6 +17,8 @@ pub struct Step<'a> {
     pub records: &'a mut Vec<Record>,
     /// The number that the next write of the journal will have.
     pub next_store: u64,
+    /// Something waits for that write.
+    pub pressing: &'a mut bool,
     /// Lines for those who follow what passes, with the agent's name; empty while nobody does.
     pub tail: &'a mut Vec<(String, String)>,
     /// Whether anybody follows.
@@ -24,9 +26,14 @@ pub struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Keeps a record; returns the number of the write that will hold it.
-    pub fn record(&mut self, record: Record) -> u64 {
+    /// Keeps a record, in the journal's own time.
+    pub fn record(&mut self, record: Record) {
         self.records.push(record);
+    }
+
+    /// The number of the write that holds this step's records, for something that waits until it is done: it presses.
+    pub fn awaited(&mut self) -> u64 {
+        *self.pressing = true;
         self.next_store
     }
 

@@ -1,24 +1,19 @@
 //! The state directory: one daemon at a time, one journal, room for attachments. A disk that fails takes nothing from
-//! the daemon but its memory over a restart: it is said, the daemon goes on, and the disk is tried again.
+//! the daemon but its memory over a restart: it is said, the daemon goes on, and the disk is tried again. What is written
+//! when is decided in `journal`.
 
-mod journal;
-mod keeper;
+mod files;
 
 use super::{Happening, Post, clock};
 use crate::budget;
-use crate::journal::Kept;
+use crate::journal::{Keeper, Kept, Task};
 use crate::moment::Moment;
 use crate::port::Stored;
 use crate::reason::{Reason, Why};
 use crate::settings::StateMode;
-use journal::Journal;
-use keeper::{Keeper, Task};
-use rustix::fs::FlockOperation;
-use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Error, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use files::RealFiles;
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -32,17 +27,15 @@ pub struct Disk {
     hand: Hand,
     /// Why nothing is written, while that is so.
     failed: Option<Why>,
-    /// Held while the daemon runs.
-    _lock: Option<File>,
 }
 
 /// Who writes.
 enum Hand {
     /// The loop's own thread: `memory` never waits for a disk.
-    Here(Box<Keeper>),
-    /// The thread `disk`.
-    Thread { tasks: SyncSender<Task>, ended: Receiver<()>, _thread: JoinHandle<()> },
-    /// Nobody: there was no directory to write to at the start.
+    Here(Box<Keeper>, RealFiles),
+    /// The thread `disk`. `stuck`: it took no more, and is tried again then.
+    Thread { tasks: SyncSender<Task>, ended: Receiver<()>, stuck: Option<Moment>, _thread: JoinHandle<()> },
+    /// Nobody: the thread did not start.
     Nobody,
 }
 
@@ -60,29 +53,15 @@ impl Disk {
     /// # Errors
     /// When another daemon has the directory.
     pub fn open(directory: PathBuf, mode: StateMode, post: &Post) -> Result<(Self, Kept), Taken> {
-        let lock = match prepare(&directory).and_then(|()| lock(&directory)) {
-            Ok(Locked::Ours(lock)) => Ok(lock),
-            Ok(Locked::Theirs(pid)) => {
-                let text = format!("{} is in use by another guild-bridge{pid}", directory.display());
-                return Err(Taken { text });
-            }
-            Err(error) => Err(error),
-        };
-        if lock.is_ok() {
-            let _ = std::fs::remove_dir_all(directory.join("attachments"));
-        }
-        let hard = mode != StateMode::Memory;
-        let (journal, kept, broken) = Journal::open(&directory, hard);
-        let failure = lock.as_ref().err().or(broken.as_ref()).map(|error| failure(&directory, error));
-        let mut disk = Self { directory, mode, hand: Hand::Nobody, failed: failure, _lock: lock.ok() };
-        if let Some(why) = &disk.failed {
+        let mut files = RealFiles::take(&directory).map_err(|text| Taken { text })?;
+        let _ = std::fs::remove_dir_all(directory.join("attachments"));
+        let (keeper, kept) = Keeper::open(&mut files, mode, clock::now());
+        let failed = keeper.failed().cloned();
+        if let Some(why) = &failed {
             log::warn!("{why}; going on without: cursors and replies live in memory only (see --state-dir)");
         }
-        if disk._lock.is_some() {
-            let keeper = Keeper::new(journal, mode, disk.failed.clone(), clock::now().at);
-            disk.hand = hand(keeper, hard, post.clone());
-        }
-        Ok((disk, kept))
+        let hand = hand(keeper, files, mode != StateMode::Memory, post.clone());
+        Ok((Self { directory, mode, hand, failed }, kept))
     }
 
     /// Where attachments are fetched to.
@@ -91,15 +70,27 @@ impl Disk {
         self.directory.join("attachments")
     }
 
-    /// Appends whole records, or begins the journal anew with these bytes, its header included. What is known at once is returned, the rest posted.
-    pub fn store(&mut self, seq: u64, bytes: Vec<u8>, anew: bool) -> Option<Stored> {
+    /// Keeps records. What is known at once is returned, the rest posted.
+    pub fn store(&mut self, task: Task) -> Option<Stored> {
+        let failed = |upto, why| Some(Stored { upto, failed: Some(why), again: false });
         match &mut self.hand {
-            Hand::Here(keeper) => keeper.take(Task { seq, bytes, anew }, clock::now().at),
-            Hand::Thread { tasks, .. } => {
-                let sent = tasks.try_send(Task { seq, bytes, anew });
-                sent.err().map(|_| Stored { upto: seq, failed: Some(stuck()) })
+            Hand::Here(keeper, files) => keeper.take(files, &task, clock::now().at),
+            Hand::Thread { tasks, stuck, .. } => {
+                if stuck.is_some() && !task.anew {
+                    return failed(task.seq, stuck_why());
+                }
+                match tasks.try_send(task) {
+                    Ok(()) => {
+                        *stuck = None;
+                        None
+                    }
+                    Err(TrySendError::Full(task) | TrySendError::Disconnected(task)) => {
+                        *stuck = Some(clock::now().at.after_ms(budget::DISK_RETRY_MS));
+                        failed(task.seq, stuck_why())
+                    }
+                }
             }
-            Hand::Nobody => Some(Stored { upto: seq, failed: Some(self.failed.clone().unwrap_or_else(stuck)) }),
+            Hand::Nobody => failed(task.seq, stuck_why()),
         }
     }
 
@@ -107,16 +98,22 @@ impl Disk {
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
         match &self.hand {
-            Hand::Here(keeper) => keeper.due(),
-            Hand::Thread { .. } | Hand::Nobody => None,
+            Hand::Here(keeper, _) => keeper.due(),
+            Hand::Thread { stuck, .. } => *stuck,
+            Hand::Nobody => None,
         }
     }
 
     /// Tries a disk that failed again.
     pub fn tick(&mut self, now: Moment) -> Option<Stored> {
         match &mut self.hand {
-            Hand::Here(keeper) => keeper.tick(now),
-            Hand::Thread { .. } | Hand::Nobody => None,
+            Hand::Here(keeper, files) => keeper.tick(files, now),
+            Hand::Thread { stuck, .. } => {
+                let again = stuck.as_mut().filter(|again| **again <= now)?;
+                *again = now.after_ms(budget::DISK_RETRY_MS);
+                Some(Stored { upto: 0, failed: Some(stuck_why()), again: true })
+            }
+            Hand::Nobody => None,
         }
     }
 
@@ -144,7 +141,7 @@ impl Disk {
     /// Writes what waits, within `budget::DISK_END_MS`.
     pub fn close(self) {
         match self.hand {
-            Hand::Here(mut keeper) => drop(keeper.end()),
+            Hand::Here(mut keeper, mut files) => keeper.end(&mut files, clock::now().at),
             Hand::Thread { tasks, ended, .. } => {
                 drop(tasks);
                 if ended.recv_timeout(Duration::from_millis(budget::DISK_END_MS)) == Err(RecvTimeoutError::Timeout) {
@@ -156,26 +153,22 @@ impl Disk {
     }
 }
 
-fn failure(directory: &Path, error: &Error) -> Why {
-    Why::new(Reason::DiskFailed, format!("{}: {error}", directory.display()))
-}
-
-fn stuck() -> Why {
+fn stuck_why() -> Why {
     Why::new(Reason::DiskFailed, format!("the disk is stuck: {QUEUED} writes wait, a record was given up"))
 }
 
-fn hand(keeper: Keeper, hard: bool, post: Post) -> Hand {
+fn hand(keeper: Keeper, files: RealFiles, hard: bool, post: Post) -> Hand {
     if !hard {
-        return Hand::Here(Box::new(keeper));
+        return Hand::Here(Box::new(keeper), files);
     }
     let (tasks, inbox) = sync_channel(QUEUED);
     let (end, ended) = sync_channel(1);
     let body = move || {
-        work(keeper, &inbox, &post);
+        work(keeper, files, &inbox, &post);
         let _ = end.send(());
     };
     match std::thread::Builder::new().name("disk".into()).stack_size(budget::DISK_STACK_BYTES).spawn(body) {
-        Ok(thread) => Hand::Thread { tasks, ended, _thread: thread },
+        Ok(thread) => Hand::Thread { tasks, ended, stuck: None, _thread: thread },
         Err(error) => {
             log::error!("disk.failed: the disk's thread does not start: {error}");
             Hand::Nobody
@@ -183,7 +176,7 @@ fn hand(keeper: Keeper, hard: bool, post: Post) -> Hand {
     }
 }
 
-fn work(mut keeper: Keeper, inbox: &Receiver<Task>, post: &Post) {
+fn work(mut keeper: Keeper, mut files: RealFiles, inbox: &Receiver<Task>, post: &Post) {
     loop {
         let task = match keeper.due() {
             Some(due) => {
@@ -192,51 +185,15 @@ fn work(mut keeper: Keeper, inbox: &Receiver<Task>, post: &Post) {
             }
             None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
+        let now = clock::now().at;
         let stored = match task {
-            Ok(task) => keeper.take(task, clock::now().at),
-            Err(RecvTimeoutError::Timeout) => keeper.tick(clock::now().at),
-            Err(RecvTimeoutError::Disconnected) => {
-                keeper.end();
-                return;
-            }
+            Ok(task) => keeper.take(&mut files, &task, now),
+            Err(RecvTimeoutError::Timeout) => keeper.tick(&mut files, now),
+            Err(RecvTimeoutError::Disconnected) => return keeper.end(&mut files, now),
         };
         if let Some(stored) = stored {
             // without a loop nobody waits for it; the records still come
             let _ = post.send_blocking(Happening::Disk(stored));
         }
-    }
-}
-
-fn prepare(directory: &Path) -> Result<(), Error> {
-    DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let mode = std::fs::metadata(directory)?.mode() & 0o777;
-    if mode & 0o077 != 0 {
-        log::warn!("{} is open to others (mode {mode:04o}): chmod 700 {0}", directory.display());
-    }
-    Ok(())
-}
-
-enum Locked {
-    Ours(File),
-    /// ` (process 123)`, or nothing.
-    Theirs(String),
-}
-
-fn lock(directory: &Path) -> Result<Locked, Error> {
-    let path = directory.join("lock");
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
-    match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => {
-            file.set_len(0)?;
-            writeln!(file, "{}", std::process::id())?;
-            Ok(Locked::Ours(file))
-        }
-        Err(rustix::io::Errno::WOULDBLOCK) => {
-            let mut pid = String::new();
-            let _ = file.take(16).read_to_string(&mut pid);
-            let known = pid.trim().parse::<u32>().is_ok();
-            Ok(Locked::Theirs(if known { format!(" (process {})", pid.trim()) } else { String::new() }))
-        }
-        Err(errno) => Err(errno.into()),
     }
 }

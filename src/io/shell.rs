@@ -235,8 +235,8 @@ impl Shell {
                 Output::Sent(agent, send, sent) => self.agents.sent(agent, &send, &sent),
                 Output::Hire(agent, how) => self.agents.hire(agent, *how),
                 Output::Dismiss(agent) => self.agents.dismiss(agent),
-                Output::Store { seq, bytes, anew } => {
-                    if let Some(stored) = self.disk.store(seq, bytes, anew) {
+                Output::Store(task) => {
+                    if let Some(stored) = self.disk.store(task) {
                         self.known.push_back(Happening::Disk(stored));
                     }
                 }

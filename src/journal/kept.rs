@@ -1,6 +1,5 @@
 //! What a journal says in the end, and the shortest journal that says the same.
 
-use super::wire::{HEADER, NAME, decode};
 use super::{Cursor, Letter, Post, Record};
 use crate::budget;
 use std::collections::BTreeMap;
@@ -19,48 +18,6 @@ pub struct Kept {
     pub letters: BTreeMap<String, Vec<Letter>>,
     /// By link: the guild's ids of the last `budget::OWN_POSTS` posts, as they were stored.
     pub own: BTreeMap<String, Vec<String>>,
-}
-
-/// How a replay went.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Replayed {
-    /// Records read.
-    pub records: u64,
-    /// The journal is good so far, header included: what follows may be cut off.
-    pub good_bytes: usize,
-    /// Why it is not good to its end.
-    pub why_cut: Option<&'static str>,
-}
-
-/// Reads a journal up to its end, or to the first record that is torn or broken. An empty one is a new one.
-#[must_use]
-pub fn replay(bytes: &[u8]) -> (Kept, Replayed) {
-    let (mut kept, mut replayed) = (Kept::default(), Replayed::default());
-    let Some(mut rest) = bytes.strip_prefix(HEADER) else {
-        replayed.why_cut = match bytes {
-            [] => None,
-            _ if HEADER.starts_with(bytes) => Some("its header is torn"),
-            _ if bytes.starts_with(NAME) => Some("it is of another version of this program"),
-            _ => Some("it is not a journal"),
-        };
-        return (kept, replayed);
-    };
-    replayed.good_bytes = HEADER.len();
-    while !rest.is_empty() {
-        match decode(rest) {
-            Ok((record, length)) => {
-                kept.apply(record);
-                rest = rest.get(length..).unwrap_or_default();
-                replayed.records += 1;
-                replayed.good_bytes += length;
-            }
-            Err(why) => {
-                replayed.why_cut = Some(why);
-                break;
-            }
-        }
-    }
-    (kept, replayed)
 }
 
 impl Kept {
@@ -101,6 +58,24 @@ impl Kept {
                 self.cursors.remove(&place);
                 self.done.remove(&place);
             }
+        }
+    }
+
+    /// As `apply`, where records before this one are missing. Each says something that is true by itself, but for a cursor:
+    /// it says that all before it is settled, and the reply of a turn before it may be what is missing. So a cursor that is
+    /// known stays where it was and history shows what followed; one that is not known is taken, since a channel without a
+    /// cursor begins at its end.
+    pub fn apply_behind_a_hole(&mut self, record: Record) {
+        let known = match &record {
+            Record::Cursor { link, channel, .. } => self.cursors.contains_key(&(link.clone(), channel.clone())),
+            Record::Turn { .. }
+            | Record::Post { .. }
+            | Record::Posted { .. }
+            | Record::Letter { .. }
+            | Record::Forget { .. } => false,
+        };
+        if !known {
+            self.apply(record);
         }
     }
 

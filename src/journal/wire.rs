@@ -3,12 +3,7 @@
 use super::{Letter, Post, Record};
 use crate::budget;
 
-/// What every journal begins with: a name and the version of what follows.
-pub const HEADER: &[u8] = b"guild-bridge journal 1\n";
-/// What headers of other versions begin with.
-pub(super) const NAME: &[u8] = b"guild-bridge journal ";
-
-/// Length, kind, room for what may come, CRC.
+/// Length and kind, the lower half of the number, CRC.
 const HEAD_BYTES: usize = 12;
 const CURSOR: u8 = 1;
 const TURN: u8 = 2;
@@ -17,8 +12,9 @@ const POSTED: u8 = 4;
 const FORGET: u8 = 5;
 const LETTER: u8 = 6;
 
-/// Appends a record. One of more than `budget::JOURNAL_RECORD_BYTES` (see [`size`]) would not be read again.
-pub fn encode(record: &Record, out: &mut Vec<u8>) {
+/// Appends a record under its number. One of more than `budget::JOURNAL_RECORD_BYTES` (see [`size`]) would not be read
+/// again.
+pub fn encode(record: &Record, seq: u64, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; HEAD_BYTES]);
     let kind = match record {
@@ -63,54 +59,81 @@ pub fn encode(record: &Record, out: &mut Vec<u8>) {
             LETTER
         }
     };
-    let length = length(out.len() - start - HEAD_BYTES).to_le_bytes();
-    let [a, b, c, d] = length;
-    let head = [a, b, c, d, kind, 0, 0, 0];
-    let crc = crc(&head, out.get(start + HEAD_BYTES..).unwrap_or_default()).to_le_bytes();
+    let [a, b, c, _] = length(out.len() - start - HEAD_BYTES).to_le_bytes();
+    let head = [a, b, c, kind];
+    let sum = crc(seq, head, out.get(start + HEAD_BYTES..).unwrap_or_default());
     if let Some(place) = out.get_mut(start..start + HEAD_BYTES) {
-        place[..8].copy_from_slice(&head);
-        place[8..].copy_from_slice(&crc);
+        place[..4].copy_from_slice(&head);
+        place[4..8].copy_from_slice(&low(seq).to_le_bytes());
+        place[8..].copy_from_slice(&sum.to_le_bytes());
     }
 }
 
 /// Bytes that a record takes.
 #[must_use]
 pub fn size(record: &Record) -> usize {
-    let option = |text: &Option<String>| 1 + text.as_ref().map_or(0, |text| 4 + text.len());
-    let post = |post: &Post| 8 + post.key.len() + post.text.len() + option(&post.reply_to) + option(&post.message);
+    let text = |text: &String| number_bytes(text.len()) + text.len();
+    let option = |of: &Option<String>| 1 + of.as_ref().map_or(0, text);
+    let post = |post: &Post| text(&post.key) + text(&post.text) + option(&post.reply_to) + option(&post.message);
     HEAD_BYTES
         + match record {
             Record::Cursor { link, channel, before, id, at_ms: _ } => {
-                16 + link.len() + channel.len() + option(before) + option(id)
+                8 + text(link) + text(channel) + option(before) + option(id)
             }
             Record::Turn { link, channel, message, posts } => {
-                12 + link.len() + channel.len() + message.len() + posts.iter().map(post).sum::<usize>()
+                text(link) + text(channel) + text(message) + posts.iter().map(post).sum::<usize>()
             }
-            Record::Post { link, channel, post: one } => 8 + link.len() + channel.len() + post(one),
-            Record::Posted { link, key, message } => 8 + link.len() + key.len() + option(message),
-            Record::Forget { link, channel } => 8 + link.len() + channel.len(),
+            Record::Post { link, channel, post: one } => text(link) + text(channel) + post(one),
+            Record::Posted { link, key, message } => text(link) + text(key) + option(message),
+            Record::Forget { link, channel } => text(link) + text(channel),
             Record::Letter { link, letter } => {
-                20 + link.len() + letter.channel.len() + post(&letter.post) + letter.detail.len()
+                8 + text(link) + text(&letter.channel) + post(&letter.post) + text(&letter.detail)
             }
         }
 }
 
-/// The record that some bytes begin with, and how many it takes.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Record, usize), &'static str> {
+/// The record of this number that some bytes begin with, and how many it takes.
+pub(super) fn decode(bytes: &[u8], seq: u64) -> Result<(Record, usize), &'static str> {
     let (head, rest) = bytes.split_at_checked(HEAD_BYTES).ok_or("a record is torn")?;
+    let &[a, b, c, kind, n0, n1, n2, n3, ref sum @ ..] = head else { return Err("a record is torn") };
+    if u32::from_le_bytes([n0, n1, n2, n3]) != low(seq) {
+        return Err("a record is not the one that follows");
+    }
+    let payload = payload(u32::from_le_bytes([a, b, c, 0]), rest)?;
+    if crc(seq, [a, b, c, kind], payload).to_le_bytes() != *sum {
+        return Err("a record's checksum is wrong");
+    }
+    whole(kind, Fields { bytes: payload, old: false }).map(|record| (record, HEAD_BYTES + payload.len()))
+}
+
+/// As `decode`, for a journal of version 1: `length u32 | kind u8 | 0 0 0 | crc32 u32 | payload`, every length an u32.
+pub(super) fn decode_old(bytes: &[u8]) -> Result<(Record, usize), &'static str> {
+    let (head, rest) = bytes.split_at_checked(12).ok_or("a record is torn")?;
     let (head, sum) = head.split_at_checked(8).ok_or("a record is torn")?;
     let &[a, b, c, d, kind, ..] = head else { return Err("a record is torn") };
-    let length = usize::try_from(u32::from_le_bytes([a, b, c, d])).unwrap_or(usize::MAX);
+    let payload = payload(u32::from_le_bytes([a, b, c, d]), rest)?;
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(head);
+    hasher.update(payload);
+    if hasher.finalize().to_le_bytes() != sum {
+        return Err("a record's checksum is wrong");
+    }
+    whole(kind, Fields { bytes: payload, old: true }).map(|record| (record, 12 + payload.len()))
+}
+
+fn payload(length: u32, rest: &[u8]) -> Result<&[u8], &'static str> {
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
     if length > budget::JOURNAL_RECORD_BYTES {
         return Err("a record's length is impossible");
     }
-    let payload = rest.get(..length).ok_or("a record is torn")?;
-    if crc(head, payload).to_le_bytes() != sum {
-        return Err("a record's checksum is wrong");
+    rest.get(..length).ok_or("a record is torn")
+}
+
+fn whole(kind: u8, mut fields: Fields<'_>) -> Result<Record, &'static str> {
+    match read(kind, &mut fields) {
+        Some(record) if fields.bytes.is_empty() => Ok(record),
+        Some(_) | None => Err("a record could not be read"),
     }
-    let mut fields = Fields(payload);
-    let record = read(kind, &mut fields).ok_or("a record could not be read")?;
-    if fields.0.is_empty() { Ok((record, HEAD_BYTES + length)) } else { Err("a record could not be read") }
 }
 
 fn read(kind: u8, fields: &mut Fields<'_>) -> Option<Record> {
@@ -125,7 +148,7 @@ fn read(kind: u8, fields: &mut Fields<'_>) -> Option<Record> {
         },
         TURN => {
             let (channel, message, mut posts) = (fields.text()?, fields.text()?, Vec::new());
-            while !fields.0.is_empty() {
+            while !fields.bytes.is_empty() {
                 posts.push(fields.post()?);
             }
             Record::Turn { link, channel, message, posts }
@@ -142,18 +165,36 @@ fn read(kind: u8, fields: &mut Fields<'_>) -> Option<Record> {
     })
 }
 
-/// What is left of a payload.
-struct Fields<'a>(&'a [u8]);
+/// What is left of a payload; `old`: of version 1.
+struct Fields<'a> {
+    bytes: &'a [u8],
+    old: bool,
+}
 
 impl<'a> Fields<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(count)?;
-        self.0 = rest;
+        let (taken, rest) = self.bytes.split_at_checked(count)?;
+        self.bytes = rest;
         Some(taken)
     }
 
+    fn number(&mut self) -> Option<u32> {
+        if self.old {
+            return Some(u32::from_le_bytes(self.take(4)?.try_into().ok()?));
+        }
+        let mut number = 0_u32;
+        for shift in [0, 7, 14, 21] {
+            let &[byte] = self.take(1)? else { return None };
+            number |= u32::from(byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+
     fn text(&mut self) -> Option<String> {
-        let length = u32::from_le_bytes(self.take(4)?.try_into().ok()?);
+        let length = self.number()?;
         let bytes = self.take(usize::try_from(length).ok()?)?;
         std::str::from_utf8(bytes).ok().map(str::to_owned)
     }
@@ -172,8 +213,18 @@ impl<'a> Fields<'a> {
 }
 
 fn put(text: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(&length(text.len()).to_le_bytes());
+    let mut number = length(text.len());
+    while number >= 0x80 {
+        out.push(u8::try_from(number & 0x7f).unwrap_or_default() | 0x80);
+        number >>= 7;
+    }
+    out.push(u8::try_from(number).unwrap_or_default());
     out.extend_from_slice(text.as_bytes());
+}
+
+/// Bytes of a length.
+fn number_bytes(number: usize) -> usize {
+    1 + [0x80, 0x4000, 0x20_0000, 0x1000_0000].iter().filter(|limit| number >= **limit).count()
 }
 
 fn put_option(text: Option<&str>, out: &mut Vec<u8>) {
@@ -195,9 +246,15 @@ fn length(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX)
 }
 
-fn crc(head: &[u8], payload: &[u8]) -> u32 {
+fn low(seq: u64) -> u32 {
+    let [a, b, c, d, ..] = seq.to_le_bytes();
+    u32::from_le_bytes([a, b, c, d])
+}
+
+fn crc(seq: u64, head: [u8; 4], payload: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(head);
+    hasher.update(&seq.to_le_bytes());
+    hasher.update(&head);
     hasher.update(payload);
     hasher.finalize()
 }

@@ -20,7 +20,7 @@ impl Link {
         self.done_before.entry(channel.to_owned()).or_default().push(message.to_owned());
     }
 
-    pub(super) fn keep_cursor(&self, channel: &Channel, step: &mut Step<'_>) -> u64 {
+    pub(super) fn keep_cursor(&self, channel: &Channel, step: &mut Step<'_>) {
         let place = channel.lane.cursor();
         let at_ms = step.now.wall_ms;
         step.record(Record::Cursor {
@@ -29,7 +29,7 @@ impl Link {
             before: place.before.clone(),
             id: place.id.clone(),
             at_ms,
-        })
+        });
     }
 
     /// Cursors that moved since they were last written.

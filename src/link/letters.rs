@@ -88,7 +88,7 @@ impl Link {
             step.record(Record::Post { link, channel: post_channel, post: post.clone() });
             let item = Item::of(channel, post, AskedBy::Turn);
             // it may be long ago: the guild may have stored it since under a key that it has forgotten
-            self.outbox.push(item, step.next_store, true);
+            self.outbox.push(item, step.awaited(), true);
             went += 1;
         }
         self.settle(step);

@@ -149,8 +149,8 @@ impl Link {
             }
         };
         if matches!(channel.gate, Gate::Open) {
-            let stored = self.keep_cursor(&channel, step);
-            channel.gate = Gate::Storing(stored);
+            self.keep_cursor(&channel, step);
+            channel.gate = Gate::Storing(step.awaited());
         }
         self.channels.push(channel);
     }

@@ -50,7 +50,7 @@ impl Link {
             }
         }
         for post in posts {
-            self.take_post(&about.channel, post, AskedBy::Turn, step.next_store);
+            self.take_post(&about.channel, post, AskedBy::Turn, step.awaited());
         }
         if last {
             self.turn_over(about);
@@ -112,7 +112,7 @@ impl Link {
             let post = Post { key, text, reply_to: None, message: None };
             step.record(Record::Post { link: self.name(), channel: channel.to_owned(), post: post.clone() });
             let asked_by = if n == last { asked_by.clone() } else { AskedBy::Turn };
-            self.take_post(channel, post, asked_by, step.next_store);
+            self.take_post(channel, post, asked_by, step.awaited());
         }
         self.settle(step);
         Ok(())

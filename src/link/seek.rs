@@ -75,9 +75,9 @@ impl Link {
             );
         }
         let Some(channel) = self.channels.get(at) else { return };
-        let stored = self.keep_cursor(channel, step);
+        self.keep_cursor(channel, step);
         if let Some(channel) = self.channels.get_mut(at) {
-            channel.gate = Gate::Storing(stored);
+            channel.gate = Gate::Storing(step.awaited());
         }
     }
 }

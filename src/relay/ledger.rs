@@ -1,7 +1,7 @@
 //! The relay's books: records on their way to the journal, what is confirmed, when the journal begins anew.
 
 use crate::budget;
-use crate::journal::{self, Kept, Record};
+use crate::journal::{Kept, Record, Task, size};
 use crate::lane::Place;
 use crate::link::Link;
 use crate::moment::{Moment, Now};
@@ -17,13 +17,18 @@ const KEEP_MS: u64 = 30 * 24 * 3_600_000;
 pub struct Ledger {
     /// What the present step wants to keep.
     pub records: Vec<Record>,
+    /// Something waits for them.
+    pub pressing: bool,
     kept: Kept,
     /// Links whose last cursor was too old to be kept.
     expired: BTreeSet<String>,
     seq: u64,
     log_bytes: usize,
     base_bytes: usize,
-    begun: bool,
+    /// The write that began the journal anew, unless all of it is owed once more.
+    begun: Option<u64>,
+    /// The disk asks for all of it.
+    asked: bool,
     wall_ms: u64,
     cursors_at: Option<Moment>,
     /// Why nothing can be kept, while that is so.
@@ -44,12 +49,14 @@ impl Ledger {
         expired.retain(|link| !kept.cursors.keys().any(|(of, _)| of == link));
         Self {
             records: Vec::new(),
+            pressing: false,
             kept,
             expired,
             seq: 0,
             log_bytes: 0,
             base_bytes: 0,
-            begun: false,
+            begun: None,
+            asked: false,
             wall_ms,
             cursors_at: None,
             failed: None,
@@ -105,37 +112,37 @@ impl Ledger {
         }
     }
 
-    /// The next write, if something is to be kept. The journal begins anew at the start, and when its log has outgrown
-    /// its bound.
+    /// The next write, if something is to be kept. The journal begins anew at the start, when its log has outgrown its
+    /// bound, and when the disk asks. While the disk fails nothing is gathered for it: a write is only its number.
     pub fn flush(&mut self, links: &[Link]) -> Option<Output> {
-        if self.records.is_empty() {
+        if self.records.is_empty() && !self.asked {
             return None;
         }
         self.seq += 1;
         let seq = self.seq;
-        let mut bytes = Vec::new();
         let outgrown = self.log_bytes > budget::JOURNAL_BYTES.max(2 * self.base_bytes);
-        let anew = !self.begun || outgrown;
+        let anew = self.asked || (self.failed.is_none() && (self.begun.is_none() || outgrown));
+        let mut records = std::mem::take(&mut self.records);
+        let bytes = |records: &[Record]| records.iter().map(size).sum::<usize>();
         if anew {
-            bytes.extend_from_slice(journal::HEADER);
-            for record in self.everything(links) {
-                journal::encode(&record, &mut bytes);
-            }
-            self.base_bytes = bytes.len();
+            let mut everything = self.everything(links);
+            self.base_bytes = bytes(&everything);
+            everything.append(&mut records);
+            records = everything;
+            (self.log_bytes, self.begun, self.asked) = (0, Some(seq), false);
         }
-        for record in self.records.drain(..) {
-            journal::encode(&record, &mut bytes);
-        }
-        self.log_bytes = if anew { bytes.len() } else { self.log_bytes + bytes.len() };
-        self.begun = true;
-        Some(Output::Store { seq, bytes, anew })
+        self.log_bytes += bytes(&records);
+        let pressing = std::mem::take(&mut self.pressing);
+        Some(Output::Store(Task { seq, records, anew, pressing }))
     }
 
     /// The journal was written, or could not be: then it is written whole as soon as the disk takes it again.
     pub fn stored(&mut self, stored: &Stored) {
-        if stored.failed.is_some() {
-            self.begun = false;
+        // what failed before it was begun anew is in it
+        if stored.failed.is_some() && self.begun.is_some_and(|begun| begun <= stored.upto) {
+            self.begun = None;
         }
+        self.asked |= stored.again;
         self.failed.clone_from(&stored.failed);
     }
 

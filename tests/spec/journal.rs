@@ -1,14 +1,25 @@
 //! The journal: what it says again after any cut.
 
+mod keeper;
+mod log;
+mod power;
+
 use fastrand::Rng;
 use guild_bridge::budget;
-use guild_bridge::journal::{Cursor, HEADER, Kept, Letter, Post, Record, encode, replay, size};
+use guild_bridge::journal::segment::{HEADER_BYTES, Header};
+use guild_bridge::journal::{Cursor, Kept, Letter, Post, Record, Replayed, encode, replay, size};
 
 const LINK: &str = "recruiter@acme";
 
-fn journal(records: &[Record]) -> Vec<u8> {
-    let mut bytes = HEADER.to_vec();
-    records.iter().for_each(|record| encode(record, &mut bytes));
+/// A file that goes on from nothing.
+fn header() -> Vec<u8> {
+    Header { first: 1, base_bytes: None }.bytes().to_vec()
+}
+
+/// A file of these records, the first with the number 1.
+pub fn journal(records: &[Record]) -> Vec<u8> {
+    let mut bytes = header();
+    (1..).zip(records).for_each(|(seq, record)| encode(record, seq, &mut bytes));
     bytes
 }
 
@@ -61,7 +72,7 @@ fn any_post(rng: &mut Rng) -> Post {
     Post { key: rng.u8(0..40).to_string(), text: any_text(rng, 400), reply_to, message }
 }
 
-fn any_record(rng: &mut Rng) -> Record {
+pub fn any_record(rng: &mut Rng) -> Record {
     let (link, channel) = (format!("a{}@g", rng.u8(0..2)), format!("c{}", rng.u8(0..3)));
     let id = |rng: &mut Rng| rng.bool().then(|| rng.u8(0..20).to_string());
     match rng.u8(0..11) {
@@ -156,7 +167,7 @@ fn the_size_of_a_record_is_told_before_it_is_written() {
     let mut rng = Rng::with_seed(1);
     for _ in 0..2_000 {
         let (record, mut bytes) = (any_record(&mut rng), Vec::new());
-        encode(&record, &mut bytes);
+        encode(&record, 7, &mut bytes);
         assert_eq!(bytes.len(), size(&record));
     }
     let longest = turn("c", "m", vec![post("k", &"x".repeat(budget::REPLY_BYTES))]);
@@ -167,10 +178,10 @@ fn the_size_of_a_record_is_told_before_it_is_written() {
 
 /// A journal of some bytes, its records, and where each ends.
 fn long_journal(bytes: usize) -> (Vec<u8>, Vec<Record>, Vec<usize>) {
-    let (mut rng, mut journal, mut records, mut ends) = (Rng::with_seed(3), HEADER.to_vec(), Vec::new(), Vec::new());
+    let (mut rng, mut journal, mut records, mut ends) = (Rng::with_seed(3), header(), Vec::new(), Vec::new());
     while journal.len() < bytes {
         let record = any_record(&mut rng);
-        encode(&record, &mut journal);
+        encode(&record, records.len() as u64 + 1, &mut journal);
         records.push(record);
         ends.push(journal.len());
     }
@@ -178,30 +189,53 @@ fn long_journal(bytes: usize) -> (Vec<u8>, Vec<Record>, Vec<usize>) {
 }
 
 #[test]
-fn a_journal_torn_at_any_byte_keeps_every_whole_record_before_it() {
+fn a_journal_torn_or_flipped_at_any_byte_keeps_every_whole_record_before_it() {
     let (journal, records, ends) = long_journal(64 * 1024);
-    let (mut whole, mut expected) = (0, Kept::default());
-    for cut in HEADER.len()..=journal.len() {
-        while ends.get(whole).is_some_and(|end| *end <= cut) {
+    let (mut whole, mut good, mut expected) = (0, HEADER_BYTES, Kept::default());
+    let mut flipped = journal.clone();
+    for at in HEADER_BYTES..=journal.len() {
+        while ends.get(whole).is_some_and(|end| *end <= at) {
             expected.apply(records[whole].clone());
+            good = ends[whole];
             whole += 1;
         }
-        let good = if whole == 0 { HEADER.len() } else { ends[whole - 1] };
-        let (kept, replayed) = replay(&journal[..cut]);
-        assert_eq!((replayed.records, replayed.good_bytes), (whole as u64, good));
-        assert_eq!(replayed.why_cut, (cut > good).then_some("a record is torn"));
-        assert!(cut != good || kept == expected, "{cut}");
+        let holds = |(kept, replayed): (Kept, Replayed), why: Option<&str>| {
+            assert_eq!((replayed.records, replayed.good_bytes), (whole as u64, good), "byte {at}");
+            assert!(kept == expected && why.is_none_or(|why| replayed.why_cut == Some(why)), "byte {at}");
+            replayed
+        };
+        let torn = holds(replay(&journal[..at]), (at > good).then_some("a record is torn"));
+        assert_eq!(torn.why_cut.is_some(), at > good, "byte {at}");
+        if let Some(byte) = flipped.get_mut(at) {
+            *byte ^= 1 << (at % 8);
+            let replayed = holds(replay(&flipped), None);
+            assert!(replayed.why_cut.is_some(), "byte {at}");
+            flipped[at] = journal[at];
+        }
+    }
+    assert_eq!(whole, records.len());
+}
+
+#[test]
+fn a_journal_with_its_header_torn_or_flipped_says_nothing() {
+    let (journal, ..) = long_journal(2 * 1024);
+    for at in 0..HEADER_BYTES {
+        let mut flipped = journal.clone();
+        flipped[at] ^= 1 << (at % 8);
+        for bytes in [&journal[..at], &flipped] {
+            assert_eq!((replay(bytes).0, replay(bytes).1.records), (Kept::default(), 0), "byte {at}");
+        }
     }
 }
 
 #[test]
 fn a_flipped_bit_ends_the_replay_at_its_record() {
     let (journal, _, ends) = long_journal(4 * 1024);
-    for bit in HEADER.len() * 8..journal.len() * 8 {
+    for bit in HEADER_BYTES * 8..journal.len() * 8 {
         let mut flipped = journal.clone();
         flipped[bit / 8] ^= 1 << (bit % 8);
         let at = ends.iter().position(|end| bit / 8 < *end).unwrap();
-        let good = if at == 0 { HEADER.len() } else { ends[at - 1] };
+        let good = if at == 0 { HEADER_BYTES } else { ends[at - 1] };
         let (_, replayed) = replay(&flipped);
         assert_eq!((replayed.records, replayed.good_bytes), (at as u64, good), "bit {bit}");
         assert!(replayed.why_cut.is_some());
@@ -212,9 +246,11 @@ fn a_flipped_bit_ends_the_replay_at_its_record() {
 fn what_is_not_a_journal_of_this_version_is_said() {
     let said = |bytes: &[u8]| (replay(bytes).1.good_bytes, replay(bytes).1.why_cut);
     assert_eq!(said(b""), (0, None));
-    assert_eq!(said(HEADER), (HEADER.len(), None));
-    assert_eq!(said(&HEADER[..9]), (0, Some("its header is torn")));
-    assert_eq!(said(b"guild-bridge journal 2\nxyz"), (0, Some("it is of another version of this program")));
+    assert_eq!(said(&header()), (HEADER_BYTES, None));
+    (1..HEADER_BYTES).for_each(|cut| assert_eq!(said(&header()[..cut]), (0, Some("its header is torn"))));
+    assert_eq!(said(&[0; 4096]), (0, Some("its header is torn")), "a length that was written before its content");
+    let newer = b"guild-bridge journal 3\nwhat nobody knows yet, and long enough";
+    assert_eq!(said(newer), (0, Some("it is of another version of this program")));
     assert_eq!(said(b"{\"cursors\":[]}"), (0, Some("it is not a journal")));
 }
 
@@ -227,7 +263,7 @@ fn no_bytes_make_a_replay_panic() {
         (0..rng.usize(1..20)).for_each(|_| bytes[rng.usize(0..2_000)] = rng.u8(..));
         let good = replay(&bytes).1.good_bytes;
         assert!(good <= bytes.len());
-        let noise: Vec<u8> = HEADER.iter().copied().chain((0..rng.usize(0..200)).map(|_| rng.u8(..))).collect();
+        let noise: Vec<u8> = header().into_iter().chain((0..rng.usize(0..200)).map(|_| rng.u8(..))).collect();
         assert!(replay(&noise).1.good_bytes <= noise.len());
     }
 }

@@ -320,7 +320,7 @@ fn people_see_what_was_refused_why_and_what_to_do() {
 fn a_journal_with_letters_says_the_same_written_anew() {
     let mut w = refused(16, 2);
     w.crash();
-    let (kept, replayed) = replay(&w.kept);
+    let (kept, replayed) = replay(w.disk.bytes(&w.disk.last_name()));
     assert_eq!((kept.letters["recruiter@acme"].len(), replayed.why_cut), (2, None));
     let mut again = Kept::default();
     kept.records().into_iter().for_each(|record| again.apply(record));

@@ -2,6 +2,7 @@
 
 mod crash;
 mod ends;
+mod power;
 mod reload;
 
 use crate::world::model::iso;
@@ -200,7 +201,8 @@ fn the_same_seed_tells_the_same_story() {
         w.guild().up = false;
         w.guild().close_lines();
         w.run_for(mins(10));
-        (w.story.transcript, w.kept)
+        let (name, files) = (w.disk.last_name(), w.disk.len());
+        (w.story.transcript, w.disk.bytes(&name).to_vec(), files)
     };
     assert!(story(36) == story(36));
     assert!(story(36) != story(37), "chance has no say at all");
@@ -226,7 +228,7 @@ fn a_day_of_calm_is_one_connection_and_a_bounded_journal() {
     }
     assert_eq!(w.answers("general").len(), 24);
     assert_eq!(w.story.offered.len(), 1);
-    assert!(w.kept.len() <= guild_bridge::budget::JOURNAL_BYTES, "{} bytes", w.kept.len());
+    assert!(w.disk.len() <= guild_bridge::budget::JOURNAL_BYTES, "{} bytes", w.disk.len());
 }
 
 #[test]
@@ -256,5 +258,5 @@ fn the_journal_stays_bounded_however_much_is_said() {
     }
     assert_eq!(w.answers("general").len(), 1_500);
     let most = 2 * guild_bridge::budget::JOURNAL_BYTES;
-    assert!(w.kept.len() <= most, "{} bytes are kept", w.kept.len());
+    assert!(w.disk.len() <= most, "{} bytes are kept", w.disk.len());
 }

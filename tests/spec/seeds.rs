@@ -132,7 +132,7 @@ fn agent_fault(w: &mut World) {
 fn live_through(seed: u64) -> World {
     let mut w = world(seed);
     w.agent().takes_ms = w.rng.u64(1..400);
-    w.run_till(mins(2), "the first list", |w| !w.kept.is_empty());
+    w.run_till(mins(2), "the first list", |w| !w.disk.is_empty());
     w.run_for(secs(30));
     let mut said = 0;
     for _ in 0..120 {
@@ -193,7 +193,7 @@ fn hold(w: &World) {
     assert_eq!((link.outbox_depth, link.gaps), (0, unreadable), "{link:?}");
     let agent = &w.status().agents[0];
     assert_eq!((agent.turns_open, agent.waiting), (0, 0), "{agent:?}");
-    assert!(w.kept.len() <= 2 * guild_bridge::budget::JOURNAL_BYTES);
+    assert!(w.disk.len() <= 2 * guild_bridge::budget::JOURNAL_BYTES);
     assert!(w.story.count("dial") <= 600, "{} dials in 45 minutes", w.story.count("dial"));
 }
 

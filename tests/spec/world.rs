@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod ask;
 pub mod calls;
+pub mod disk;
 pub mod hall;
 pub mod happening;
 #[path = "../guild/model.rs"]
@@ -17,13 +18,15 @@ pub mod setup;
 pub mod story;
 
 pub use agent::Habit;
+pub use disk::Disk;
 pub use hall::{Hall, What};
 pub use model::{Fault, Rejection};
 
 use agent::Hand;
+use guild_bridge::journal::{Keeper, Task};
 use guild_bridge::message::{AgentId, Line, LinkId};
 use guild_bridge::moment::{Moment, Now};
-use guild_bridge::port::{Client, Command, Stored, Told};
+use guild_bridge::port::{Client, Command, Told};
 use guild_bridge::relay::{Options, Relay};
 use guild_bridge::secret::Secret;
 use guild_bridge::settings::{Agent, DialectName, Guild, RespondTo, Settings, Timing, Transport};
@@ -58,10 +61,8 @@ pub struct World {
     pub at: u64,
     /// How far the board's wall clock is from the guild's.
     pub clock_offset_ms: i64,
-    /// The disk keeps nothing and says so.
-    pub disk_fails: bool,
-    /// What the disk holds.
-    pub kept: Vec<u8>,
+    /// The state directory.
+    pub disk: Disk,
     /// Turns whose attachments were given up.
     pub discarded: Vec<String>,
     /// When the daemon said that it may end.
@@ -79,7 +80,9 @@ pub struct World {
     left: BTreeSet<Line>,
     /// Which guild a line was dialled to.
     places: BTreeMap<Line, usize>,
-    writes: VecDeque<(u64, Vec<u8>, bool)>,
+    /// The journal of this life, and what is on its way to it.
+    keeper: Option<Keeper>,
+    tasks: VecDeque<Task>,
     workers: [outputs::Worker; 2],
     names: BTreeMap<AgentId, String>,
     /// The socket on which a link made its last handshake.
@@ -140,17 +143,24 @@ impl World {
         self.start();
     }
 
-    /// The daemon is killed and stays so.
+    /// The daemon is killed and stays so, perhaps in the middle of what it writes.
     pub fn kill(&mut self) {
         if self.relay.take().is_none() {
             return;
         }
-        let torn = std::mem::take(&mut self.writes);
-        if let Some((_, bytes, anew)) = torn.front().filter(|w| !w.2 && !w.1.is_empty()) {
-            debug_assert!(!anew);
-            self.kept.extend_from_slice(&bytes[..self.rng.usize(..bytes.len())]);
+        if let (Some(mut keeper), Some(task)) = (self.keeper.take(), self.tasks.pop_front()) {
+            self.disk.dies_after(self.rng.u64(..9));
+            keeper.take(&mut self.disk, &task, Moment(self.at));
         }
+        self.disk.let_go();
         self.end_of_life();
+    }
+
+    /// The power goes: the daemon is killed and stays so, and the disk keeps what was synced and some of the rest.
+    pub fn power_cut(&mut self) {
+        self.note("the power goes");
+        self.kill();
+        self.disk.power_cut();
     }
 
     /// The daemon starts again.
@@ -164,10 +174,8 @@ impl World {
         self.gather();
         let queued = self.queue.keys().next().map(|(at, _)| (*at).max(self.at));
         let due = self.relay.as_ref().and_then(Relay::deadline).map(|m| m.0.max(self.at));
-        match (queued, due) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (one, None) | (None, one) => one,
-        }
+        let written = self.keeper.as_ref().and_then(Keeper::due).map(|m| m.0.max(self.at));
+        [queued, due, written].into_iter().flatten().min()
     }
 
     fn step(&mut self) {
@@ -177,6 +185,10 @@ impl World {
             Some(event) => self.happen(event),
             None => {
                 let now = self.now();
+                let disk = &mut self.disk;
+                if let Some(stored) = self.keeper.as_mut().and_then(|keeper| keeper.tick(disk, now.at)) {
+                    return self.feed(Happening::Disk(stored));
+                }
                 if let Some(relay) = &mut self.relay {
                     relay.tick(now);
                 }
@@ -193,7 +205,7 @@ impl World {
             Event::Guild(place, at_guild) => self.hall(place).take(at_guild),
             Event::WorkerFree(life, worker) if life == self.life => self.worker_free(worker),
             Event::WorkerFree(..) => {}
-            Event::Written(life, seq) if life == self.life => self.written(seq),
+            Event::Written(life) if life == self.life => self.written(),
             Event::Written(..) => {}
             Event::Script(what) => what(self),
         }
@@ -245,7 +257,9 @@ impl World {
         self.life += 1;
         self.story.lives = self.life;
         self.ended_at = None;
-        let (kept, _) = guild_bridge::journal::replay(&self.kept);
+        let now = self.now();
+        let (keeper, kept) = Keeper::open(&mut self.disk, self.settings.state, now);
+        self.keeper = Some(keeper);
         let seed = self.seed.wrapping_mul(31).wrapping_add(u64::from(self.life));
         let build_ms = hall::WALL - 86_400_000;
         let options = Options { attachments: "/run/attachments".into(), seed, build_ms };
@@ -255,21 +269,18 @@ impl World {
         self.watch();
     }
 
-    fn written(&mut self, seq: u64) {
-        while self.writes.front().is_some_and(|w| w.0 <= seq) {
-            let Some((_, bytes, anew)) = self.writes.pop_front() else { break };
-            if anew {
-                self.kept.clear();
-            }
-            self.kept.extend_from_slice(&bytes);
+    fn written(&mut self) {
+        let (Some(keeper), Some(task)) = (&mut self.keeper, self.tasks.pop_front()) else { return };
+        if let Some(stored) = keeper.take(&mut self.disk, &task, Moment(self.at)) {
+            self.feed(Happening::Disk(stored));
         }
-        self.feed(Happening::Disk(Stored { upto: seq, failed: None }));
     }
 
     fn end_of_life(&mut self) {
         self.relay = None;
         self.down = true;
-        self.writes.clear();
+        self.keeper = None;
+        self.tasks.clear();
         self.workers = Default::default();
         self.names.clear();
         self.left.clear();

@@ -98,9 +98,11 @@ fn a_torn_or_foreign_journal_is_no_reason_not_to_start() {
         w.say("general", "alice", "one");
         w.run_for(secs(20));
         w.kill();
-        let keep = w.kept.len().saturating_sub(cut);
-        w.kept.truncate(keep);
-        w.kept.extend_from_slice(b"\xff\x00 not a journal {{{");
+        let name = w.disk.last_name();
+        let mut bytes = w.disk.bytes(&name).to_vec();
+        bytes.truncate(bytes.len().saturating_sub(cut));
+        bytes.extend_from_slice(b"\xff\x00 not a journal {{{");
+        w.disk.put(&name, &bytes);
         w.start();
         w.run_live();
         w.say("general", "alice", "two");
@@ -127,7 +129,7 @@ fn a_reply_that_waits_in_the_outbox_survives_a_crash() {
 #[test]
 fn a_disk_that_fails_is_named_and_everything_else_goes_on() {
     let mut w = World::chatty(8);
-    w.disk_fails = true;
+    w.disk.full = true;
     w.run_for(secs(5));
     w.say("general", "alice", "hi");
     w.run_for(mins(2));

@@ -21,8 +21,8 @@ pub enum Event {
     Guild(usize, AtGuild),
     /// A worker thread of that life is done with its call.
     WorkerFree(u32, usize),
-    /// The disk has written as far as this.
-    Written(u32, u64),
+    /// The disk of that life comes to its next task.
+    Written(u32),
     /// What a test planned.
     Script(Box<dyn FnOnce(&mut super::World)>),
 }

@@ -6,9 +6,10 @@ use super::happening::{AtGuild, Event, Happening, Request, Socket};
 use super::{World, story};
 use guild_bridge::agent::Said;
 use guild_bridge::call::{self, Method, Sink, Ticket};
+use guild_bridge::journal::Task;
 use guild_bridge::message::{AgentId, Line, Turn};
-use guild_bridge::port::{Output, Stored, Told};
-use guild_bridge::reason::{Reason, Why};
+use guild_bridge::moment::Moment;
+use guild_bridge::port::{Output, Told};
 use guild_bridge::status::Status;
 use std::collections::VecDeque;
 
@@ -59,7 +60,7 @@ impl World {
                 hand.id = None;
                 self.names.remove(&agent);
             }
-            Output::Store { seq, bytes, anew } => self.store(seq, bytes, anew),
+            Output::Store(task) => self.store(task),
             Output::Discard(turn) => self.discarded.push(turn),
             Output::Tell(client, Told::Status(status)) if client == super::WATCHER => self.sample(*status),
             Output::Tell(client, told) => {
@@ -68,13 +69,13 @@ impl World {
             }
             Output::End => {
                 self.ended_at = Some(self.at);
-                let writes = std::mem::take(&mut self.writes);
-                for (_, bytes, anew) in writes {
-                    if anew {
-                        self.kept.clear();
-                    }
-                    self.kept.extend_from_slice(&bytes);
+                for task in std::mem::take(&mut self.tasks) {
+                    self.keeper.as_mut().and_then(|keeper| keeper.take(&mut self.disk, &task, Moment(self.at)));
                 }
+                if let Some(mut keeper) = self.keeper.take() {
+                    keeper.end(&mut self.disk, Moment(self.at));
+                }
+                self.disk.let_go();
                 self.end_of_life();
             }
         }
@@ -225,15 +226,10 @@ impl World {
         }
     }
 
-    fn store(&mut self, seq: u64, bytes: Vec<u8>, anew: bool) {
-        if self.disk_fails {
-            let failed = Some(Why::new(Reason::DiskFailed, "no space left on device"));
-            let stored = Happening::Disk(Stored { upto: seq, failed });
-            return self.push(self.at + 1, Event::Relay(self.life, stored));
-        }
+    fn store(&mut self, task: Task) {
         self.story.tell(self.at, "store");
-        self.writes.push_back((seq, bytes, anew));
-        self.push(self.at + 1, Event::Written(self.life, seq));
+        self.tasks.push_back(task);
+        self.push(self.at + 1, Event::Written(self.life));
     }
 
     /// A sample of the status, held against what the world knows.

@@ -2,6 +2,7 @@
 
 use super::World;
 use super::agent::Hand;
+use super::disk::Disk;
 use super::hall::Hall;
 use super::story::Story;
 use guild_bridge::secret::Secret;
@@ -42,8 +43,7 @@ impl World {
             rng: fastrand::Rng::with_seed(seed),
             at: 1_000,
             clock_offset_ms: 0,
-            disk_fails: false,
-            kept: Vec::new(),
+            disk: Disk::new(seed),
             discarded: Vec::new(),
             ended_at: None,
             told: Vec::new(),
@@ -55,7 +55,8 @@ impl World {
             lines: BTreeMap::new(),
             left: BTreeSet::new(),
             places: BTreeMap::new(),
-            writes: VecDeque::new(),
+            keeper: None,
+            tasks: VecDeque::new(),
             workers: Default::default(),
             names: BTreeMap::new(),
             sockets: BTreeMap::new(),

@@ -1,0 +1,258 @@
+//! The row of files: read at the start, appended to, begun anew with a base. After a failure only [`Log::begin`] goes on: a
+//! file whose write or sync failed is left as it is, and never synced again.
+
+use super::files::{Failed, Files};
+use super::reader::{Reader, Said};
+use super::segment::{self, HEADER_BYTES, Header, NEW_NAME, OLD_NAME};
+use super::{Kept, Record, wire};
+use crate::budget;
+
+/// One log.
+pub struct Log {
+    /// What is written is synced before it counts.
+    hard: bool,
+    /// When it was opened, seconds since 1970: what is set aside is named after it.
+    wall_s: u64,
+    /// The number of the next segment.
+    number: u64,
+    /// The number of the next record.
+    seq: u64,
+    state: State,
+    /// The files that are there, the oldest first.
+    pieces: Vec<Piece>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// What is in the directory is not known.
+    Unseen,
+    /// Nothing is open for appending.
+    Shut,
+    /// A segment is open with so many bytes; `fresh`: its name may not outlive a power cut.
+    Open { bytes: usize, fresh: bool },
+}
+
+struct Piece {
+    name: String,
+    /// Something of it cannot be read: it is set aside, not removed.
+    spoilt: bool,
+}
+
+impl Log {
+    /// Opens the log and reads what it holds. Where that is not as it was left, it is begun anew at once. The error is why
+    /// it cannot be written (yet); what it holds counts all the same.
+    pub fn open(files: &mut dyn Files, hard: bool, wall_ms: u64) -> (Self, Kept, Option<Failed>) {
+        let state = State::Unseen;
+        let mut log = Self { hard, wall_s: wall_ms / 1000, number: 1, seq: 1, state, pieces: Vec::new() };
+        let names = match log.see(files) {
+            Ok(names) => names,
+            Err(failed) => return (log, Kept::default(), Some(failed)),
+        };
+        let (mut reader, mut whole) = (Reader::new(), true);
+        let (mut left_bytes, mut void, last) = (budget::JOURNAL_READ_BYTES, 0, names.len().saturating_sub(1));
+        for (at, name) in names.into_iter().enumerate() {
+            let bytes = files.read(&name, left_bytes);
+            left_bytes = left_bytes.saturating_sub(bytes.as_ref().map_or(0, Vec::len));
+            let expected = reader.next;
+            let said = bytes.as_ref().map(|bytes| reader.take(bytes)).map_err(|failed| {
+                reader.hole = true;
+                failed.clone()
+            });
+            if said.as_ref().is_ok_and(|said| said.based) {
+                (void, whole) = (at, true);
+            }
+            if said.as_ref().is_ok_and(|said| said.missing) {
+                log::warn!("{name}: records before it are missing, from number {expected} on");
+                whole = false;
+            }
+            whole &= name != OLD_NAME && said.as_ref().is_ok_and(|said| said.replayed.why_cut.is_none());
+            let spoilt = spoilt(&name, &said, bytes.map_or(0, |bytes| bytes.len()), at == last);
+            log.pieces.push(Piece { name, spoilt });
+        }
+        log.seq = reader.next;
+        let failed = if whole {
+            log.drop_oldest(void, files);
+            None
+        } else {
+            log.begin(files, &reader.kept.records()).err()
+        };
+        (log, reader.kept, failed)
+    }
+
+    /// Appends records to the open segment, or to a new one where they would outgrow it. They outlive the process from
+    /// here on, and a power cut once [`Log::sync`] says so. Returns the bytes.
+    ///
+    /// # Errors
+    /// As the disk says; the log has to begin anew.
+    pub fn append(&mut self, files: &mut dyn Files, records: &[Record]) -> Result<usize, Failed> {
+        let first = self.seq;
+        let mut bytes = Vec::new();
+        for record in records {
+            self.encode(record, &mut bytes);
+        }
+        let open = std::mem::replace(&mut self.state, State::Shut);
+        let State::Open { bytes: so_far, fresh } = open else { return self.roll(files, first, &bytes) };
+        if so_far + bytes.len() > budget::JOURNAL_SEGMENT_BYTES && so_far > HEADER_BYTES {
+            // what is behind must not outlive what is before it
+            self.state = open;
+            self.sync(files)?;
+            return self.roll(files, first, &bytes);
+        }
+        files.append(&bytes)?;
+        self.state = State::Open { bytes: so_far + bytes.len(), fresh };
+        Ok(bytes.len())
+    }
+
+    /// All that was appended outlives a power cut, where that was asked for.
+    ///
+    /// # Errors
+    /// As the disk says; the log has to begin anew.
+    pub fn sync(&mut self, files: &mut dyn Files) -> Result<(), Failed> {
+        let State::Open { bytes, fresh } = std::mem::replace(&mut self.state, State::Shut) else { return Ok(()) };
+        if self.hard {
+            files.sync()?;
+            if fresh {
+                files.sync_directory()?;
+            }
+        }
+        self.state = State::Open { bytes, fresh: false };
+        Ok(())
+    }
+
+    /// Begins anew: these records are all that there is. They outlive whatever `sync` makes outlive.
+    ///
+    /// # Errors
+    /// As the disk says; what was there before is there still.
+    pub fn begin(&mut self, files: &mut dyn Files, records: &[Record]) -> Result<(), Failed> {
+        if self.state == State::Unseen {
+            self.give_up_what_is_there(files)?;
+        }
+        self.state = State::Shut;
+        let first = self.seq;
+        let mut bytes = vec![0; HEADER_BYTES];
+        for record in records {
+            self.encode(record, &mut bytes);
+        }
+        let base_bytes = u32::try_from(bytes.len() - HEADER_BYTES).unwrap_or(u32::MAX);
+        if let Some(header) = bytes.first_chunk_mut() {
+            *header = Header { first, base_bytes: Some(base_bytes) }.bytes();
+        }
+        if let Err(failed) = self.write_beside(files, &bytes) {
+            // a full disk gets its room back
+            let _ = files.remove(NEW_NAME);
+            return Err(failed);
+        }
+        let name = segment::name(self.number);
+        files.rename(NEW_NAME, &name)?;
+        self.number += 1;
+        self.pieces.push(Piece { name, spoilt: false });
+        if self.hard {
+            files.sync_directory()?;
+        }
+        self.state = State::Open { bytes: bytes.len(), fresh: false };
+        self.drop_oldest(self.pieces.len() - 1, files);
+        Ok(())
+    }
+
+    fn write_beside(&self, files: &mut dyn Files, bytes: &[u8]) -> Result<(), Failed> {
+        files.create(NEW_NAME)?;
+        files.append(bytes)?;
+        if self.hard { files.sync() } else { Ok(()) }
+    }
+
+    /// A new segment that goes on where the last one ends.
+    fn roll(&mut self, files: &mut dyn Files, first: u64, bytes: &[u8]) -> Result<usize, Failed> {
+        let name = segment::name(self.number);
+        files.create(&name)?;
+        self.number += 1;
+        self.pieces.push(Piece { name, spoilt: false });
+        files.append(&[&Header { first, base_bytes: None }.bytes(), bytes].concat())?;
+        self.state = State::Open { bytes: HEADER_BYTES + bytes.len(), fresh: true };
+        Ok(HEADER_BYTES + bytes.len())
+    }
+
+    fn encode(&mut self, record: &Record, out: &mut Vec<u8>) {
+        let bytes = wire::size(record);
+        if bytes > budget::JOURNAL_RECORD_BYTES {
+            log::error!("a record of {bytes} bytes is not kept: nothing behind it could be read again");
+            return;
+        }
+        wire::encode(record, self.seq, out);
+        self.seq += 1;
+    }
+
+    /// The log's files in their order.
+    fn see(&mut self, files: &mut dyn Files) -> Result<Vec<String>, Failed> {
+        let names = files.list()?;
+        let mut numbers: Vec<u64> = names.iter().filter_map(|name| segment::number(name)).collect();
+        numbers.sort_unstable();
+        self.number = numbers.last().map_or(1, |last| last + 1);
+        self.state = State::Shut;
+        let old = names.into_iter().filter(|name| name == OLD_NAME);
+        Ok(old.chain(numbers.into_iter().map(segment::name)).collect())
+    }
+
+    /// The directory could not be read at the start, and has a journal now: nobody can take it in any more.
+    fn give_up_what_is_there(&mut self, files: &mut dyn Files) -> Result<(), Failed> {
+        let names = self.see(files)?;
+        if !names.is_empty() {
+            log::warn!("a journal is in the state directory that was not there at the start: it is set aside");
+        }
+        self.pieces = names.into_iter().map(|name| Piece { name, spoilt: true }).collect();
+        Ok(())
+    }
+
+    /// The oldest so many files are void. One that does not go is tried again with the next.
+    fn drop_oldest(&mut self, count: usize, files: &mut dyn Files) {
+        let (mut kept, mut aside) = (Vec::new(), false);
+        for piece in self.pieces.drain(..count) {
+            let gone = if piece.spoilt {
+                aside = true;
+                files.rename(&piece.name, &segment::aside(&piece.name, self.wall_s))
+            } else {
+                files.remove(&piece.name)
+            };
+            kept.extend(gone.is_err().then_some(piece));
+        }
+        self.pieces.splice(0..0, kept);
+        if aside {
+            bound_what_is_aside(files);
+        }
+    }
+}
+
+/// Whether a file is to be set aside, which is said.
+fn spoilt(name: &str, said: &Result<Said, Failed>, bytes: usize, last: bool) -> bool {
+    let (why, good) = match said {
+        Ok(said) => match said.replayed.why_cut {
+            None => return false,
+            Some(why) => (why.to_owned(), said.replayed.good_bytes),
+        },
+        Err(failed) => (failed.0.clone(), 0),
+    };
+    let rest = bytes.saturating_sub(good);
+    let foreign = said.as_ref().map_or(true, |said| said.foreign);
+    if last && !foreign && rest <= budget::JOURNAL_UNSURE_BYTES {
+        log::warn!("{name}: the journal's last {rest} bytes are dropped: {why}");
+        return false;
+    }
+    log::warn!(
+        "{name}: the journal cannot be read beyond byte {good}: {why}; it is set aside as {name}.bad-…, history brings what \
+         it still has; remove it when you have looked at it"
+    );
+    true
+}
+
+/// The oldest of what was set aside goes.
+fn bound_what_is_aside(files: &mut dyn Files) {
+    let mut aside: Vec<(u64, String)> = files.list().unwrap_or_default().into_iter().filter_map(dated).collect();
+    aside.sort();
+    let over = aside.len().saturating_sub(budget::JOURNALS_ASIDE);
+    for (_, name) in aside.drain(..over) {
+        let _ = files.remove(&name);
+    }
+}
+
+fn dated(name: String) -> Option<(u64, String)> {
+    segment::set_aside_at(&name).map(|at| (at, name))
+}

@@ -1,0 +1,201 @@
+//! The row of files: what it says again, whatever became of one of them.
+
+use super::{any_record, cursor, forget, journal, kept, place, post, posted, turn};
+use crate::world::Disk;
+use fastrand::Rng;
+use guild_bridge::budget;
+use guild_bridge::journal::segment::{self, Header};
+use guild_bridge::journal::{Kept, Log, Record, encode, replay};
+
+const WALL_MS: u64 = 1_795_448_119_306;
+
+fn opened(disk: &mut Disk) -> (Log, Kept) {
+    let (log, kept, failed) = Log::open(disk, true, WALL_MS);
+    assert_eq!(failed, None);
+    (log, kept)
+}
+
+/// A file of these records that goes on with the number `first`.
+fn segment(first: u64, records: &[Record]) -> Vec<u8> {
+    let mut bytes = Header { first, base_bytes: None }.bytes().to_vec();
+    (first..).zip(records).for_each(|(seq, record)| encode(record, seq, &mut bytes));
+    bytes
+}
+
+/// A log of so many random records, five at a time; what they say.
+fn long_log(disk: &mut Disk, records: usize) -> Vec<Record> {
+    let (mut log, mut rng) = (opened(disk).0, Rng::with_seed(11));
+    let records: Vec<Record> = (0..records).map(|_| any_record(&mut rng)).collect();
+    for some in records.chunks(5) {
+        log.append(disk, some).unwrap();
+    }
+    log.sync(disk).unwrap();
+    records
+}
+
+fn aside(disk: &Disk) -> Vec<String> {
+    disk.names().into_iter().filter(|name| name.contains(".bad-")).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_log_goes_on_over_its_segments_and_each_has_its_bound() {
+    let mut disk = Disk::new(1);
+    let records = long_log(&mut disk, 1_500);
+    assert!(disk.names().len() >= 4, "{:?}", disk.names());
+    for name in disk.names() {
+        assert!(disk.bytes(name).len() <= budget::JOURNAL_SEGMENT_BYTES, "{name}");
+    }
+    let before = disk.ops;
+    assert_eq!(opened(&mut disk).1, kept(&records));
+    assert_eq!(disk.ops, before, "a whole log is left as it is");
+}
+
+#[test]
+fn a_base_says_everything_and_the_files_before_it_go() {
+    let mut disk = Disk::new(2);
+    let records = long_log(&mut disk, 600);
+    let (mut log, kept) = opened(&mut disk);
+    log.begin(&mut disk, &kept.records()).unwrap();
+    assert_eq!((disk.names().len(), opened(&mut disk).1), (1, super::kept(&records)));
+    log.append(&mut disk, &[cursor("new", None, None)]).unwrap();
+    assert!(opened(&mut disk).1.cursors.contains_key(&place("new")));
+}
+
+#[test]
+fn behind_a_missing_segment_all_counts_but_a_cursor_that_may_have_passed_a_lost_reply() {
+    let mut disk = Disk::new(3);
+    disk.put(&segment::name(1), &segment(1, &[cursor("c", None, Some("1")), turn("c", "2", vec![post("k2", "two")])]));
+    let behind = [
+        turn("c", "5", vec![post("k5", "five")]),
+        posted("k2", Some("g2")),
+        cursor("c", Some("8"), Some("9")),
+        cursor("d", None, Some("3")),
+        forget("e"),
+    ];
+    disk.put(&segment::name(3), &segment(7, &behind));
+    for life in 0..2 {
+        let kept = opened(&mut disk).1;
+        assert_eq!(kept.cursors[&place("c")].id.as_deref(), Some("1"), "life {life}: history shows 2 to 9 again");
+        assert_eq!(kept.cursors[&place("d")].id.as_deref(), Some("3"), "a channel without a cursor begins at its end");
+        assert_eq!(kept.done[&place("c")], ["2", "5"], "and what is done is not given again");
+        assert_eq!(kept.posts[super::LINK], [("c".into(), post("k5", "five"))]);
+        assert_eq!(disk.names(), [segment::name(4)], "it was written anew");
+    }
+}
+
+#[test]
+fn a_segment_broken_in_the_middle_is_set_aside_and_the_others_count() {
+    let mut disk = Disk::new(4);
+    let records = long_log(&mut disk, 1_500);
+    let count = |bytes: &[u8]| replay(bytes).1.records as usize;
+    let (name, mut expected) = (segment::name(2), Kept::default());
+    let (first, mut bytes) = (count(disk.bytes(&segment::name(1))), disk.bytes(&name).to_vec());
+    let third = first + count(&bytes);
+    bytes[20_000] ^= 0x10;
+    disk.put(&name, &bytes);
+    let good = first + count(&bytes);
+    assert!(first < good && good < third && third < records.len());
+    records[..good].iter().for_each(|record| expected.apply(record.clone()));
+    records[third..].iter().for_each(|record| expected.apply_behind_a_hole(record.clone()));
+    assert_eq!(opened(&mut disk).1, expected);
+    let aside = aside(&disk);
+    assert_eq!((aside.len(), disk.bytes(&aside[0])), (1, bytes.as_slice()));
+    assert_eq!(opened(&mut disk).1, expected, "and the next start finds it in order");
+}
+
+#[test]
+fn a_broken_base_loses_only_what_is_broken() {
+    let mut disk = Disk::new(5);
+    let (mut log, _) = opened(&mut disk);
+    let base: Vec<Record> = (0..40).map(|n| cursor(&format!("c{n}"), None, Some("1"))).collect();
+    log.begin(&mut disk, &base).unwrap();
+    log.append(&mut disk, &[cursor("later", None, Some("1"))]).unwrap();
+    let mut bytes = disk.bytes(&segment::name(1)).to_vec();
+    bytes[1_000] ^= 1;
+    disk.put(&segment::name(1), &bytes);
+    let kept = opened(&mut disk).1;
+    assert!((10..39).contains(&kept.cursors.len()), "{}", kept.cursors.len());
+    assert!(aside(&disk).is_empty(), "no more than a power cut can tear");
+}
+
+#[test]
+fn a_piece_of_an_older_log_does_not_count() {
+    let mut disk = Disk::new(6);
+    disk.put(&segment::name(1), &segment(1, &[cursor("c", None, Some("5")), cursor("c", None, Some("6"))]));
+    disk.put(&segment::name(2), &segment(2, &[cursor("c", None, Some("2"))]));
+    assert_eq!(opened(&mut disk).1.cursors[&place("c")].id.as_deref(), Some("6"));
+    assert_eq!(aside(&disk).len(), 1);
+}
+
+#[test]
+fn a_record_out_of_its_place_ends_the_replay() {
+    let mut bytes = Header { first: 1, base_bytes: None }.bytes().to_vec();
+    encode(&cursor("c", None, Some("1")), 1, &mut bytes);
+    encode(&cursor("c", None, Some("2")), 3, &mut bytes);
+    let (_, replayed) = replay(&bytes);
+    assert_eq!((replayed.records, replayed.why_cut), (1, Some("a record is not the one that follows")));
+    // and so does one whose number differs only in what is not written
+    let mut bytes = Header { first: 1, base_bytes: None }.bytes().to_vec();
+    encode(&cursor("c", None, Some("1")), (1 << 32) + 1, &mut bytes);
+    assert_eq!(replay(&bytes).1.why_cut, Some("a record's checksum is wrong"));
+}
+
+#[test]
+fn the_journal_of_version_1_is_taken_over_whole() {
+    // written by the daemon of version 1 during the live scenario of twenty kills
+    let old = include_bytes!("version-1.journal");
+    let mut disk = Disk::new(7);
+    // without its last record: the last reply waits
+    let unposted = &old[..old.len() - OLD_LAST_BYTES];
+    disk.put("journal", unposted);
+    let kept = opened(&mut disk).1;
+    assert_eq!(replay(unposted).1.records, 25);
+    assert_eq!(kept.cursors.len(), 4);
+    assert_eq!(kept.own["recruiter@acme"].len(), 8);
+    assert_eq!(kept.posts["recruiter@acme"].len(), 1);
+    assert!(kept.posts["recruiter@acme"][0].1.text.starts_with("re: m"));
+    assert_eq!(disk.names(), [segment::name(1)]);
+    assert_eq!(opened(&mut disk).1, kept);
+}
+
+/// Bytes of the last record of `version-1.journal`.
+const OLD_LAST_BYTES: usize = 76;
+
+#[test]
+fn a_log_of_a_newer_version_is_set_aside_whole_and_so_many_are_kept() {
+    let mut disk = Disk::new(8);
+    let newer = b"guild-bridge journal 3\nand what only a newer program knows, longer than a header";
+    for number in 1..=5 {
+        disk.put(&segment::name(number), newer);
+    }
+    for life in 0..10 {
+        let (_, kept, failed) = Log::open(&mut disk, true, WALL_MS + life as u64 * 1000);
+        assert_eq!((kept, failed), (Kept::default(), None));
+        assert_eq!(aside(&disk).len(), (5 + life).min(budget::JOURNALS_ASIDE));
+        assert!(life > 0 || aside(&disk).iter().all(|name| disk.bytes(name) == newer));
+        let ours = disk.last_name();
+        assert_eq!(disk.names().len(), aside(&disk).len() + 1);
+        disk.put(&ours, newer);
+    }
+}
+
+#[test]
+fn a_record_too_long_to_be_read_again_is_left_out_and_what_follows_is_kept() {
+    let mut disk = Disk::new(9);
+    let (mut log, _) = opened(&mut disk);
+    let long = turn("c", "m", vec![post("k", &"x".repeat(budget::JOURNAL_RECORD_BYTES))]);
+    log.append(&mut disk, &[cursor("c", None, None), long, cursor("d", None, None)]).unwrap();
+    let kept = opened(&mut disk).1;
+    assert_eq!((kept.cursors.len(), kept.posts.len()), (2, 0));
+}
+
+#[test]
+fn a_journal_of_no_bytes_is_nothing_new() {
+    let mut disk = Disk::new(10);
+    disk.put(&segment::name(4), b"");
+    assert_eq!(opened(&mut disk).1, Kept::default());
+    let mut log = opened(&mut disk).0;
+    log.append(&mut disk, &[cursor("c", None, None)]).unwrap();
+    assert_eq!(opened(&mut disk).1, super::kept(&[cursor("c", None, None)]));
+    assert_eq!(replay(&journal(&[])).1.why_cut, None);
+}
