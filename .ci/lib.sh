@@ -34,6 +34,59 @@ component() {
     command -v rustup >/dev/null && rustup component add "$1" && "$2" --version >/dev/null 2>&1
 }
 
+# tool NAME: a program from crates.io, in target/tools; it is built where it is missing.
+tool() {
+    [[ -x target/tools/bin/$1 ]] && return
+    CARGO_TARGET_DIR=target/tools/build cargo install "$1" --locked --root target/tools
+}
+
+# nightly: whether the nightly toolchain is here. Nothing installs it.
+nightly() {
+    command -v rustup >/dev/null && rustup toolchain list | grep -q '^nightly'
+}
+
+fuzz_built=target/fuzz/$(rustc -vV | sed -n 's/^host: //p')/release
+
+# fuzz SECONDS: builds the targets of tests/fuzz and runs each so long, two at a time, from the corpus in the repository.
+# What is found goes to target/fuzz/found, what fails to target/fuzz/crashes.
+fuzz() {
+    local seconds=$1 targets target code=0
+    tool cargo-fuzz || return
+    PATH=$PWD/target/tools/bin:$PATH cargo +nightly fuzz build --fuzz-dir tests/fuzz --target-dir target/fuzz || return
+    targets=$(sed -n 's|^path = "targets/\(.*\)\.rs"|\1|p' tests/fuzz/Cargo.toml)
+    mkdir -p target/fuzz/crashes
+    # shellcheck disable=SC2086
+    printf '%s\n' $targets | xargs -P 2 -I NAME bash -c 'fuzz_one NAME "$1"' _ "$seconds" || code=1
+    for target in $targets; do
+        fuzz_said "$target"
+    done
+    return "$code"
+}
+
+# fuzz_one TARGET SECONDS
+fuzz_one() {
+    local found=target/fuzz/found/$1 corpus=tests/fuzz/corpus/$1 dict=tests/fuzz/dict/$1 options=()
+    mkdir -p "$found"
+    [[ -f $dict ]] && options+=("-dict=$dict")
+    "$fuzz_built/$1" "$found" "$corpus" "${options[@]}" -max_total_time="$2" -timeout=20 -max_len=16384 -rss_limit_mb=2048 \
+        -print_final_stats=1 -artifact_prefix="target/fuzz/crashes/$1-" >"target/fuzz/$1.log" 2>&1
+}
+
+# fuzz_said TARGET: a line of figures; where it failed, why, with the input and how to replay it.
+fuzz_said() {
+    local log=target/fuzz/$1.log input
+    printf 'fuzz %-8s %9s executions, %s\n' "$1" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")" \
+        "$(grep -o 'cov: [0-9]* ft: [0-9]* corp: [0-9]*' "$log" | tail -n 1)"
+    grep -q '^Done ' "$log" && return
+    input=$(sed -n 's/.*Test unit written to //p' "$log")
+    grep -A 6 -E 'panicked at|ERROR:|SUMMARY:' "$log" | cut -c 1-400 | head -n 20 || tail -n 5 "$log"
+    if [[ -n $input ]]; then
+        printf 'the input, in base64:\n%s\nreplay it: cargo +nightly fuzz run --fuzz-dir tests/fuzz %s %s\n' "$(base64 -w 0 "$input")" "$1" "$input"
+    fi
+}
+export -f fuzz_one
+export fuzz_built
+
 # kilobytes FILE: what it weighs.
 size() {
     printf '%s: %d bytes, %d kB\n' "$1" "$(stat -c %s "$1")" "$(($(stat -c %s "$1") / 1000))"
