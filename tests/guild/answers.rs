@@ -201,6 +201,9 @@ impl Model {
         let status = answer.status;
         let reply_to = word("replyTo");
         self.posts.push(Posted { agent: agent.into(), channel: id.into(), text, reply_to, key, at_ms: now, status });
+        if let Some(ms) = self.faults.strike_map(|f| if let Fault::PostSlow(ms) = f { Some(*ms) } else { None }) {
+            answer.delivery = Delivery::AfterMs(ms);
+        }
         if status == 201 && self.faults.strike(&Fault::PostAnswerLost) {
             answer.delivery = Delivery::Lost;
         }

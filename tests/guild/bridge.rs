@@ -55,6 +55,15 @@ fn ended(pid: u32) {
     RUNNING.lock().unwrap().retain(|running| *running != pid);
 }
 
+/// What a daemon holds at a moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Vitals {
+    pub heap_bytes: u64,
+    pub rss_anon_kb: u64,
+    pub threads: u64,
+    pub files: u64,
+}
+
 /// A daemon, or where one will be.
 pub struct Bridge {
     pub dir: Dir,
@@ -265,6 +274,16 @@ impl Bridge {
             line.split_whitespace().nth(1)?.parse().ok()
         };
         Some((field("VmHWM:")?, field("RssAnon:")?))
+    }
+
+    /// What it holds now. It must run.
+    pub fn vitals(&mut self) -> Vitals {
+        let heap_bytes = self.status()["process"]["heap_bytes"].as_u64().expect("status tells the heap");
+        let proc = PathBuf::from(format!("/proc/{}", self.pid().expect("it runs")));
+        let files = std::fs::read_dir(proc.join("fd")).expect("its files are listed").count() as u64;
+        let threads = std::fs::read_dir(proc.join("task")).expect("its threads are listed").count() as u64;
+        let (_, rss_anon_kb) = self.memory_kb().expect("its memory is told");
+        Vitals { heap_bytes, rss_anon_kb, threads, files }
     }
 
     /// The last lines of the log.

@@ -43,6 +43,8 @@ pub enum Fault {
     Unauthorized,
     /// A post is answered this status, with this Retry-After, and not stored.
     PostStatus(u16, Option<String>),
+    /// A post is stored at once, and its answer takes so many milliseconds.
+    PostSlow(u64),
     /// A post is stored and its answer lost with the connection.
     PostAnswerLost,
     /// A post is stored and answered 500.

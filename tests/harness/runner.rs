@@ -1,5 +1,6 @@
 //! Runs scenarios side by side and prints a line for each, then the count: `ok NAME s`, `FAILED NAME s why`,
-//! `SKIP NAME why`, `N passed, N failed, N skipped`. A skip is never silent, and with `--require` it fails.
+//! `SKIP NAME why`, `N passed, N failed, N skipped`. A skip is never silent, and with `--require` it fails. Scenarios that
+//! soak take long: they run with `--soak` alone, and are counted as not asked for without it.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -24,6 +25,7 @@ struct Asked {
     exact: bool,
     list: bool,
     require: bool,
+    soak: bool,
     jobs: usize,
 }
 
@@ -39,15 +41,28 @@ thread_local! {
 }
 
 /// Runs what the command line asks for, `jobs` at a time unless it says `--jobs N`.
+#[allow(dead_code, reason = "a program that soaks asks with its own list")]
 pub fn main(jobs: usize, scenarios: impl Iterator<Item = &'static Scenario>) -> ExitCode {
+    main_with_soak(jobs, scenarios, std::iter::empty())
+}
+
+/// As `main`; those that soak run instead of the others where the command line says `--soak`.
+pub fn main_with_soak(
+    jobs: usize,
+    scenarios: impl Iterator<Item = &'static Scenario>,
+    soak: impl Iterator<Item = &'static Scenario>,
+) -> ExitCode {
     let asked = Asked::read(jobs, std::env::args().skip(1));
-    let chosen: VecDeque<&'static Scenario> = scenarios.filter(|s| asked.wants(s.0)).collect();
+    let fits = |s: &&'static Scenario| asked.wants(s.0);
+    let (usual, soak): (VecDeque<_>, VecDeque<_>) = (scenarios.filter(fits).collect(), soak.filter(fits).collect());
+    let (chosen, not_asked) = if asked.soak { (soak, VecDeque::new()) } else { (usual, soak) };
     if asked.list {
         chosen.iter().for_each(|s| println!("{}: test", s.0));
         return ExitCode::SUCCESS;
     }
     keep_panics();
     let counts = run_all(asked.jobs, chosen);
+    not_asked.iter().for_each(|s| println!("not asked for (--soak): {}", s.0));
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
     let good = counts.failed == 0 && !(asked.require && counts.skipped > 0);
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -55,12 +70,13 @@ pub fn main(jobs: usize, scenarios: impl Iterator<Item = &'static Scenario>) -> 
 
 impl Asked {
     fn read(jobs: usize, mut args: impl Iterator<Item = String>) -> Self {
-        let mut asked = Self { filters: Vec::new(), exact: false, list: false, require: false, jobs };
+        let mut asked = Self { filters: Vec::new(), exact: false, list: false, require: false, soak: false, jobs };
         while let Some(arg) = args.next() {
             match arg.as_str() {
                 "--list" => asked.list = true,
                 "--exact" => asked.exact = true,
                 "--require" => asked.require = true,
+                "--soak" => asked.soak = true,
                 "--jobs" | "--test-threads" => asked.jobs = args.next().and_then(|n| n.parse().ok()).unwrap_or(jobs),
                 flag if flag.starts_with('-') => {}
                 _ => asked.filters.push(arg),

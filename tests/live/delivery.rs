@@ -9,7 +9,6 @@ use serde_json::json;
 use std::time::Duration;
 
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario("twenty_kills_lose_nothing_and_double_nothing", 150, twenty_kills),
     Scenario("starts_that_are_killed_at_once_leave_the_next_one_well", 60, killed_starts),
     Scenario("five_hundred_messages_reach_an_agent_in_order", 90, five_hundred),
     Scenario("a_post_that_is_stored_and_whose_answer_is_lost_is_not_doubled", 40, || lost_answer(true)),
@@ -25,45 +24,6 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("mentions_and_direct_messages_are_answered_and_the_rest_is_not", 30, mentions),
     Scenario("conversations_side_by_side_do_not_wait_for_each_other", 30, side_by_side),
 ];
-
-fn twenty_kills() -> Ended {
-    let mut scene = Scene::new(Options::default());
-    scene.bridge.config["agents"]["recruiter"]["parallel"] = 4.into();
-    let rooms = ["c1", "c2", "c3"];
-    scene.guild.with(|guild, _| rooms.iter().for_each(|room| guild.add_channel(room, "channel", &["recruiter", "u7"])));
-    scene = scene.live();
-    let seed = fastrand::u64(..);
-    let mut dice = fastrand::Rng::with_seed(seed);
-    let mut said = 0;
-    for _ in 0..20 {
-        let until = std::time::Instant::now() + Duration::from_millis(dice.u64(20..1_500));
-        while std::time::Instant::now() < until {
-            scene.guild.say(rooms[said % 3], "u7", &format!("m{said}"));
-            said += 1;
-            std::thread::sleep(Duration::from_millis(dice.u64(10..150)));
-        }
-        scene.bridge.kill();
-        scene.bridge.spawn();
-    }
-    let answers = |scene: &Scene, n: usize| {
-        let wanted = format!("re: m{n}");
-        scene
-            .guild
-            .with(|guild, _| guild.said_by(rooms[n % 3], "recruiter").iter().filter(|m| m.text == wanted).count())
-    };
-    let until = std::time::Instant::now() + Duration::from_secs(60);
-    while (0..said).any(|n| answers(&scene, n) == 0) && std::time::Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-    let lost: Vec<usize> = (0..said).filter(|n| answers(&scene, *n) == 0).collect();
-    let doubled: Vec<usize> = (0..said).filter(|n| answers(&scene, *n) > 1).collect();
-    let last = scene.bridge.link("recruiter");
-    let (runs, tail) = (scene.bridge.runs(), scene.bridge.tail());
-    let story = format!("seed {seed}, {said} said; it runs: {runs}; {last}; log:\n{tail}");
-    assert!(lost.is_empty() && doubled.is_empty(), "lost {lost:?}, doubled {doubled:?}; {story}");
-    println!("  20 kills: {said} messages said, 0 lost, 0 replies doubled (seed {seed})");
-    scene.end()
-}
 
 fn killed_starts() -> Ended {
     let mut scene = Scene::new(Options::default());

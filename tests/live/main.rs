@@ -1,5 +1,6 @@
 //! The real binary against the test guild and the proxy before it. Each scenario is a sentence with a time bound.
-//! `cargo test --test live [-- FILTER… --list --exact --jobs N --require]`; the last line counts them.
+//! `cargo test --test live [-- FILTER… --list --exact --jobs N --require --soak]`; the last line counts them. `--soak` runs
+//! the long ones instead: a thousand kills.
 #![allow(clippy::unwrap_used, clippy::string_slice, missing_docs)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the daemon, where the clock is")]
 
@@ -13,6 +14,7 @@ mod floods;
 mod frames;
 mod hearing;
 mod hostile;
+mod kills;
 mod letters;
 mod rejections;
 #[path = "../harness/runner.rs"]
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         hostile::SCENARIOS,
         floods::SCENARIOS,
         tls::SCENARIOS,
+        kills::SCENARIOS,
         delivery::SCENARIOS,
         letters::SCENARIOS,
         agents::SCENARIOS,
@@ -45,7 +48,8 @@ fn main() -> ExitCode {
     let mut scenarios: Vec<&'static Scenario> = files.into_iter().flatten().collect();
     // the long ones first: the lanes end together
     scenarios.sort_by_key(|scenario| std::cmp::Reverse(scenario.1));
-    let code = runner::main(SIDE_BY_SIDE, scenarios.into_iter());
+    let soak = kills::SOAK.iter();
+    let code = runner::main_with_soak(SIDE_BY_SIDE, scenarios.into_iter(), soak);
     guild::bridge::end_all();
     code
 }
