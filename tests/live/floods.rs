@@ -9,33 +9,38 @@ use crate::{Ended, Scenario};
 use std::time::{Duration, Instant};
 
 pub const SCENARIOS: &[Scenario] = &[
-    Scenario("a_compressed_bit_that_was_not_asked_for_is_net_protocol", 40, || ends(&[0xc1, 1, b'2'], "net.protocol")),
-    Scenario("a_masked_frame_from_the_server_is_net_protocol", 40, || {
-        ends(&[0x81, 0x81, 1, 2, 3, 4, b'2' ^ 1], "net.protocol")
+    Scenario("a_compressed_bit_that_was_not_asked_for_is_net_protocol", 40, || {
+        ends(&[0xc1, 1, b'2'], "net.protocol", "Reserved bits are non-zero")
     }),
-    Scenario("text_that_is_not_utf8_is_net_protocol", 40, || ends(&[0x81, 2, 0xff, 0xfe], "net.protocol")),
+    Scenario("a_masked_frame_from_the_server_is_net_protocol", 40, || {
+        ends(&[0x81, 0x81, 1, 2, 3, 4, b'2' ^ 1], "net.protocol", "masked frame")
+    }),
+    Scenario("text_that_is_not_utf8_is_net_protocol", 40, || ends(&[0x81, 2, 0xff, 0xfe], "net.protocol", "not UTF-8")),
     Scenario("a_length_of_two_to_the_fortieth_is_net_too_big", 40, || {
-        ends(&[&[0x81, 127][..], &(1u64 << 40).to_be_bytes()].concat(), "net.too_big")
+        ends(&[&[0x81, 127][..], &(1u64 << 40).to_be_bytes()].concat(), "net.too_big", "1099511627776 bytes")
     }),
     Scenario("empty_fragments_without_end_are_net_protocol", 40, || {
         let begun = [&[0x01, 1, b'4'][..], &[0x00, 0].repeat(200_000)].concat();
-        ends(&begun, "net.protocol")
+        ends(&begun, "net.protocol", "flood")
     }),
-    Scenario("a_flood_of_websocket_pings_is_net_protocol", 40, || ends(&[0x89, 0].repeat(5_000), "net.protocol")),
+    Scenario("a_flood_of_websocket_pings_is_net_protocol", 40, || {
+        ends(&[0x89, 0].repeat(5_000), "net.protocol", "flood")
+    }),
     Scenario("a_message_in_five_thousand_fragments_is_read", 40, fragments),
     Scenario("a_flood_of_engine_pings_is_answered_or_ended", 40, engine_pings),
     Scenario("a_close_frame_and_then_silence_is_left_at_the_deadline", 40, close_and_silence),
     Scenario("a_peer_that_reads_nothing_is_left_at_the_deadline", 60, stalled),
 ];
 
-/// These bytes end a live session with this reason; what is said meanwhile is answered once.
-fn ends(bytes: &[u8], reason: &str) -> Ended {
+/// These bytes end a live session with this reason, in these words; what is said meanwhile is answered once.
+fn ends(bytes: &[u8], reason: &str, words: &str) -> Ended {
     let mut scene = Scene::proxied(Options::default()).live();
     scene.talk("before", 5);
     scene.proxy().inject_raw(bytes);
-    scene.say("meanwhile");
+    // nothing else is sent: another frame would break a rule of its own
     let link = scene.bridge.wait_reason("recruiter", &[reason], 10);
-    assert!(!link["detail"].as_str().unwrap_or_default().is_empty(), "a sentence beside it: {link}");
+    assert!(link["detail"].as_str().is_some_and(|detail| detail.contains(words)), "{link}");
+    scene.say("meanwhile");
     scene.answered("meanwhile", 15);
     let link = scene.bridge.wait_state("recruiter", "live", 10);
     assert_eq!(link["attempts"], 2, "one new session: {link}");
