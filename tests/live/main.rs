@@ -1,6 +1,6 @@
 //! The real binary against the test guild and the proxy before it. Each scenario is a sentence with a time bound.
 //! `cargo test --test live [-- FILTER… --list --exact --jobs N --require --soak]`; the last line counts them. `--soak` runs
-//! the long ones instead: a thousand kills.
+//! the long ones instead: a thousand kills, fifty thousand handshakes.
 #![allow(clippy::unwrap_used, clippy::string_slice, missing_docs)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the daemon, where the clock is")]
 
@@ -8,6 +8,8 @@
 mod guild;
 
 mod agents;
+mod burst;
+mod churn;
 mod delivery;
 mod face;
 mod floods;
@@ -40,6 +42,8 @@ fn main() -> ExitCode {
         floods::SCENARIOS,
         tls::SCENARIOS,
         kills::SCENARIOS,
+        churn::SCENARIOS,
+        burst::SCENARIOS,
         delivery::SCENARIOS,
         letters::SCENARIOS,
         agents::SCENARIOS,
@@ -48,7 +52,7 @@ fn main() -> ExitCode {
     let mut scenarios: Vec<&'static Scenario> = files.into_iter().flatten().collect();
     // the long ones first: the lanes end together
     scenarios.sort_by_key(|scenario| std::cmp::Reverse(scenario.1));
-    let soak = kills::SOAK.iter();
+    let soak = [kills::SOAK, churn::SOAK].into_iter().flatten();
     let code = runner::main_with_soak(SIDE_BY_SIDE, scenarios.into_iter(), soak);
     guild::bridge::end_all();
     code
