@@ -97,7 +97,7 @@ pub struct Post {
     pub text: String,
     /// The message it answers in the guild's eyes.
     pub reply_to: Option<String>,
-    /// The message whose turn brought it.
+    /// The message whose turn brought it, or the newest that was known when it was sent: older than the post.
     pub message: Option<String>,
 }
 

@@ -1,6 +1,6 @@
 //! One agent in one guild: rest → mint → dial → greet → join → prove → live. Every end has a reason, every reason a rest.
 //! What it is and how it is driven stand here. Getting connected: `attempt`. Being heard: `live`, `channel`. Messages in:
-//! `list`, `seek`, `history`, `intake`. Answers out: `posts`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `report`.
+//! `list`, `seek`, `history`, `intake`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `report`.
 
 mod answers;
 mod attachments;
@@ -13,6 +13,7 @@ mod keep;
 mod letters;
 mod list;
 mod live;
+mod look_up;
 mod posts;
 mod report;
 mod seek;
@@ -102,7 +103,8 @@ pub struct Link {
     outbox: Outbox,
     letters: Letters,
     seen: Window,
-    own_posts: VecDeque<String>,
+    /// By message id; whether it is known which post it is.
+    own_posts: VecDeque<(String, bool)>,
     offered: Window,
     bots: intake::BotBudget,
     deaf_sessions: u32,

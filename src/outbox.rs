@@ -21,7 +21,7 @@ pub struct Item {
     pub text: String,
     /// The message that it answers.
     pub reply_to: Option<String>,
-    /// The message whose turn brought it.
+    /// A message of the channel that is older than it: it is looked for behind that one.
     pub message: Option<String>,
     /// Who wants to know what became of it.
     pub asked_by: AskedBy,
@@ -69,6 +69,8 @@ struct Waiting {
     kept_by: u64,
     step: Step,
     unknown: bool,
+    /// The guild was asked to store it, in this life.
+    asked: bool,
     tries: u32,
 }
 
@@ -92,6 +94,24 @@ impl Outbox {
         self.waiting.len() < budget::OUTBOX_POSTS && self.bytes < budget::OUTBOX_BYTES
     }
 
+    /// Whether there is room for the reply to a turn of this channel: the half of it is for channels in which nothing
+    /// waits, so that no channel whose posts cannot go holds up another.
+    #[must_use]
+    pub fn has_room_for(&self, channel: &str) -> bool {
+        let nothing_waits = !self.waiting.iter().any(|waiting| waiting.item.channel == channel);
+        let half_free = self.waiting.len() < budget::OUTBOX_POSTS / 2 && self.bytes < budget::OUTBOX_BYTES / 2;
+        self.has_room() && (nothing_waits || half_free)
+    }
+
+    /// Posts of a channel that the guild was asked to store in this life, and may have.
+    pub fn asked_in(&self, channel: &str) -> impl Iterator<Item = &Item> {
+        let asked = move |waiting: &&Waiting| {
+            let may_be = waiting.unknown || waiting.step == Step::UnderWay;
+            waiting.asked && may_be && waiting.item.channel == channel
+        };
+        self.waiting.iter().filter(asked).map(|waiting| &waiting.item)
+    }
+
     /// Whether a post is under way or due now: what a daemon that ends waits for.
     #[must_use]
     pub fn busy(&self) -> bool {
@@ -111,7 +131,7 @@ impl Outbox {
             return;
         }
         self.bytes += item.text.len();
-        self.waiting.push_back(Waiting { item, kept_by, step: Step::Ready, unknown, tries: 0 });
+        self.waiting.push_back(Waiting { item, kept_by, step: Step::Ready, unknown, asked: false, tries: 0 });
     }
 
     /// The next post that is due: the first of its channel, kept by the journal (written up to `stored`), not resting.
@@ -120,6 +140,7 @@ impl Outbox {
         let at = (0..self.waiting.len()).find(|at| self.is_due(*at, now, stored))?;
         let waiting = self.waiting.get_mut(at)?;
         waiting.step = Step::UnderWay;
+        waiting.asked |= !waiting.unknown;
         Some((waiting.item.clone(), if waiting.unknown { Due::LookUp } else { Due::Post }))
     }
 
@@ -141,6 +162,20 @@ impl Outbox {
         if let Some(waiting) = self.find(key) {
             waiting.unknown = false;
             waiting.step = Step::Ready;
+        }
+    }
+
+    /// It was looked for up to this message of its channel: the next look-up goes on from there.
+    pub fn looked_up_to(&mut self, key: &str, message: String) {
+        if let Some(waiting) = self.find(key) {
+            waiting.item.message = Some(message);
+        }
+    }
+
+    /// It may have been stored, whatever was said: it is looked up before it is posted again.
+    pub fn doubt(&mut self, key: &str) {
+        if let Some(waiting) = self.find(key) {
+            waiting.unknown = true;
         }
     }
 

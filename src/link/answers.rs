@@ -3,7 +3,6 @@
 use super::calls::{self, Purpose, UnderWay};
 use super::{Link, State};
 use crate::backoff::{Class, Outcome};
-use crate::budget;
 use crate::call::{Answer, Got};
 use crate::dialect::Request;
 use crate::moment::Moment;
@@ -77,7 +76,7 @@ impl Link {
             Purpose::Channels => self.channels_answered(answer, call.sent, step),
             Purpose::History(page) => self.history_answered(page, answer, call.sent, step),
             Purpose::Post(key) => self.post_answered(&key, answer, step),
-            Purpose::LookUp { key, channel, pages, .. } => self.look_up_answered(key, channel, pages, answer, step),
+            Purpose::LookUp(look_up) => self.look_up_answered(look_up, answer, step),
             Purpose::Attachment { turn, id, path, .. } => self.attachment_answered(turn, id, path, answer),
         }
     }
@@ -87,9 +86,7 @@ impl Link {
             Purpose::Handshake | Purpose::Bearer => return None,
             Purpose::Channels => self.dialect.channels(),
             Purpose::History(page) => self.dialect.history(&page.channel, page.after.as_deref(), page.limit),
-            Purpose::LookUp { channel, after, .. } => {
-                self.dialect.history(channel, after.as_deref(), budget::HISTORY_LIMIT)
-            }
+            Purpose::LookUp(page) => self.dialect.history(&page.channel, page.after.as_deref(), page.limit),
             Purpose::Post(key) => {
                 let item = self.outbox.items().find(|item| item.key == *key)?;
                 self.dialect.post(&item.channel, &item.text, item.reply_to.as_deref(), key)
@@ -105,7 +102,7 @@ impl Link {
         match purpose {
             Purpose::Handshake | Purpose::Bearer => {}
             Purpose::Post(key) => self.outbox.failed(key, step.now.at),
-            Purpose::LookUp { key, .. } => self.outbox.unknown(key, step.now.at),
+            Purpose::LookUp(look_up) => self.outbox.unknown(&look_up.key, step.now.at),
             Purpose::Channels => self.channels_answered(Answer::Failed { why, sent: false }, step.now.at, step),
             Purpose::History(page) => {
                 self.history_answered(page.clone(), Answer::Failed { why, sent: false }, step.now.at, step);

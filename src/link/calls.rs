@@ -28,17 +28,8 @@ pub enum Purpose {
     History(Page),
     /// A post, by its key.
     Post(String),
-    /// A page of history in which a post is looked up, by its key.
-    LookUp {
-        /// The post's key.
-        key: String,
-        /// Whose history.
-        channel: String,
-        /// From where.
-        after: Option<String>,
-        /// Pages read so far.
-        pages: u32,
-    },
+    /// A page of history in which a post is looked up.
+    LookUp(super::look_up::LookUp),
     /// An attachment of a turn.
     Attachment {
         /// The turn.

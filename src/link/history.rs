@@ -230,7 +230,7 @@ impl Link {
 
     fn take_from_history(&mut self, at: usize, message: &Incoming<'_>, bytes: usize, step: &mut Step<'_>) {
         let id = message.id.as_ref();
-        self.confirmed_by_echo(message, step);
+        self.confirmed_by_echo(message, false, step);
         let Some(channel) = self.channels.get_mut(at) else { return };
         if channel.lane.listed_known(id) {
             return;

@@ -50,7 +50,7 @@ impl Link {
     pub(super) fn take_from_socket(&mut self, message: &Incoming<'_>, bytes: usize, step: &mut Step<'_>) {
         let now = step.now.at;
         let id = message.id.as_ref();
-        self.confirmed_by_echo(message, step);
+        self.confirmed_by_echo(message, true, step);
         let Some(at) = self.channels.iter().position(|channel| channel.row.id == message.channel) else {
             // a channel that is not in the list yet: the list is asked for, and history brings the message
             if let State::Up(live) = &mut self.state {
@@ -95,7 +95,7 @@ impl Link {
     ) -> Option<Box<Message>> {
         let channel = self.channels.get(at)?;
         let conv = &channel.conv;
-        let own_posts = |id: &str| self.own_posts.iter().any(|own| own == id);
+        let own_posts = |id: &str| self.own_posts.iter().any(|(own, _)| own == id);
         let agent = &self.seat.agent;
         if message.author != agent.id {
             step.tell(&agent.name, || {
@@ -142,7 +142,7 @@ impl Link {
             return None;
         }
         let (at, id) = self.channels.iter().enumerate().find_map(|(at, channel)| {
-            if channel.lane.waiting() == 0 {
+            if channel.lane.waiting() == 0 || !self.outbox.has_room_for(&channel.row.id) {
                 return None;
             }
             let id = channel.lane.next(&|thread| busy(&channel.row.id, thread))?;

@@ -76,7 +76,8 @@ impl Link {
         for (channel, done) in &self.done_before {
             records.extend(done.iter().map(|id| turn(&link, channel, id)));
         }
-        for id in &self.own_posts {
+        // one that is not known as a post may be the one that is looked for after a restart
+        for (id, _) in self.own_posts.iter().filter(|(_, known)| *known) {
             records.push(Record::Posted { link: link.clone(), key: String::new(), message: Some(id.clone()) });
         }
         for item in self.outbox.items() {
@@ -96,13 +97,19 @@ impl Link {
 
     /// One of the agent's own last posts, by its message id.
     pub fn remember_own(&mut self, id: String) {
-        if self.own_posts.contains(&id) {
+        self.note_own(id, true);
+    }
+
+    /// The same; `known`: as the post that it is.
+    pub(super) fn note_own(&mut self, id: String, known: bool) {
+        if let Some(own) = self.own_posts.iter_mut().find(|(own, _)| *own == id) {
+            own.1 |= known;
             return;
         }
         if self.own_posts.len() >= budget::OWN_POSTS {
             self.own_posts.pop_front();
         }
-        self.own_posts.push_back(id);
+        self.own_posts.push_back((id, known));
     }
 }
 

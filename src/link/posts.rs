@@ -3,11 +3,11 @@
 use super::answers::{refused_call, unreadable};
 use super::calls::Purpose;
 use super::channel::Channel;
+use super::look_up::LookUp;
 use super::{Link, News};
 use crate::backoff::{Backoff, Outcome};
 use crate::budget;
 use crate::call::{Answer, Got};
-use crate::dialect::{Incoming, Row};
 use crate::inbox::About;
 use crate::journal::{Post, Record};
 use crate::outbox::{AskedBy, Due, Item};
@@ -16,8 +16,6 @@ use crate::step::Step;
 use crate::text;
 use std::time::Duration;
 
-/// Pages of history in which a post of unknown outcome is looked up.
-const LOOK_UP_PAGES: u32 = budget::HISTORY_SEEK_PAGES;
 /// A 429 or 503 without a time asks for so long.
 const WAIT_MS: u64 = 5_000;
 
@@ -107,9 +105,12 @@ impl Link {
         let parts = text::split_reply(said, self.dialect.post_limit());
         let last = parts.len().saturating_sub(1);
         let (agent, guild) = (self.seat.agent.name.clone(), self.seat.guild.name.clone());
+        // what is known now is older than the post: it is looked up behind it
+        let lane = self.channels.iter().find(|other| other.row.id == channel).map(|other| &other.lane);
+        let newest = lane.and_then(|lane| lane.newest()).map(str::to_owned);
         for (n, text) in parts.into_iter().enumerate() {
             let key = text::hash_id("gs_", &[&guild, &agent, channel, id, &n.to_string()]);
-            let post = Post { key, text, reply_to: None, message: None };
+            let post = Post { key, text, reply_to: None, message: newest.clone() };
             step.record(Record::Post { link: self.name(), channel: channel.to_owned(), post: post.clone() });
             let asked_by = if n == last { asked_by.clone() } else { AskedBy::Turn };
             self.take_post(channel, post, asked_by, step.awaited());
@@ -141,21 +142,10 @@ impl Link {
         while let Some((item, due)) = self.outbox.next(step.now.at, self.stored_upto) {
             let purpose = match due {
                 Due::Post => Purpose::Post(item.key),
-                Due::LookUp => {
-                    let after = self.place_before_posts(&item.channel);
-                    Purpose::LookUp { key: item.key, channel: item.channel, after, pages: 0 }
-                }
+                Due::LookUp => Purpose::LookUp(LookUp::of(item)),
             };
             self.call(purpose, false, step);
         }
-    }
-
-    /// A message of a channel that is older than every post that waits there: a turn's message is not past the cursor
-    /// before its reply is kept.
-    fn place_before_posts(&self, channel: &str) -> Option<String> {
-        let lane = self.channels.iter().find(|other| other.row.id == channel).map(|other| other.lane.cursor());
-        let place = lane.or_else(|| self.parked.get(channel))?;
-        place.before.clone().or_else(|| place.id.clone())
     }
 
     pub(super) fn post_answered(&mut self, key: &str, answer: Answer<'_>, step: &mut Step<'_>) {
@@ -187,6 +177,10 @@ impl Link {
                 let outcome = Outcome::ToldToWait(Duration::from_millis(ms));
                 let rest = Backoff::new(1_000, 60_000).rest_after(outcome, step.rng);
                 self.outbox.told_to_wait(key, now.after(rest));
+                if got.status == 503 {
+                    // whoever stands before the guild says so, too, when the guild took it and did not answer
+                    self.outbox.doubt(key);
+                }
             }
             400..=499 if !matches!(got.status, 408 | 425) => {
                 let detail = self.refusal(&got);
@@ -202,9 +196,9 @@ impl Link {
         }
     }
 
-    fn posted(&mut self, key: &str, id: Option<String>, step: &mut Step<'_>) {
+    pub(super) fn posted(&mut self, key: &str, id: Option<String>, step: &mut Step<'_>) {
         if let Some(id) = &id {
-            self.remember_own(id.clone());
+            self.note_own(id.clone(), true);
         }
         let Some(item) = self.outbox.over(key) else { return };
         self.tally.posted += 1;
@@ -229,55 +223,6 @@ impl Link {
     pub(super) fn tell_asker(&mut self, asked_by: AskedBy, result: Result<String, Why>) {
         if asked_by != AskedBy::Turn {
             self.news.push(News::Posted { asked_by, result });
-        }
-    }
-
-    /// A message of our own came back: where it carries a key of ours, it is posted, whatever HTTP says later.
-    pub(super) fn confirmed_by_echo(&mut self, message: &Incoming<'_>, step: &mut Step<'_>) {
-        if message.author != self.seat.agent.id {
-            return;
-        }
-        self.remember_own(message.id.to_string());
-        if let Some(key) = message.nonce.as_deref().filter(|key| self.outbox.holds(key)) {
-            self.posted(key, Some(message.id.to_string()), step);
-        }
-    }
-
-    /// A page of history in which a post of unknown outcome is looked for.
-    pub(super) fn look_up_answered(
-        &mut self,
-        key: String,
-        channel: String,
-        pages: u32,
-        answer: Answer<'_>,
-        step: &mut Step<'_>,
-    ) {
-        let now = step.now.at;
-        let got = match answer {
-            Answer::Got(got) if (200..300).contains(&got.status) => got,
-            Answer::Got(got) if matches!(got.status, 400 | 404 | 410) => return self.outbox.not_there(&key),
-            Answer::Got(_) | Answer::Failed { .. } => return self.outbox.unknown(&key, now),
-        };
-        let (mut rows, mut last, mut found) = (0, None, None);
-        let whole = self.dialect.history_rows(got.body, &mut |row| {
-            rows += 1;
-            if let Row::Message(message, _) = row {
-                if message.nonce.as_deref() == Some(key.as_str()) {
-                    found = Some(message.id.to_string());
-                }
-                last = Some(message.id.to_string());
-            }
-        });
-        if !whole && !got.cut {
-            // a page, or half an answer: no answer
-            return self.outbox.unknown(&key, now);
-        }
-        match (found, last) {
-            (Some(id), _) => self.posted(&key, Some(id), step),
-            (None, Some(last)) if (rows >= budget::HISTORY_LIMIT || got.cut) && pages < LOOK_UP_PAGES => {
-                self.call(Purpose::LookUp { key, channel, after: Some(last), pages: pages + 1 }, false, step);
-            }
-            (None, _) => self.outbox.not_there(&key),
         }
     }
 }

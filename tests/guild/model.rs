@@ -133,6 +133,11 @@ impl Model {
         }
     }
 
+    /// The idempotency keys of all posts so far are forgotten.
+    pub fn forget_keys(&mut self) {
+        self.keys.clear();
+    }
+
     /// A CONNECT with this token. The session is named whatever the verdict.
     pub fn offer(&mut self, token: Option<&str>, now: u64) -> (Session, Verdict) {
         self.sessions += 1;

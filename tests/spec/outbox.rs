@@ -1,5 +1,7 @@
 //! Replies on their way: keys, order, splitting, and what to do when the outcome is not known.
 
+mod unknown;
+
 use crate::world::hall::{Trouble, What};
 use crate::world::{Fault, Habit, World, mins, secs, twice};
 
