@@ -100,6 +100,10 @@ pub const LETTER_BYTES: usize = OUTBOX_BYTES;
 pub const LETTERS_LISTED: usize = 256;
 /// What a guild says to a refusal, in a letter.
 pub const REFUSAL_BYTES: usize = 160;
+/// Messages that one record of gaps marks as passed over: within `JOURNAL_RECORD_BYTES` with ids of the longest kind.
+pub const GAP_MARKS: usize = 256;
+/// What is kept of the last gap of a reason, in words.
+pub const GAP_DETAIL_BYTES: usize = 200;
 /// Turns open at once for one agent (`parallel` at most).
 pub const PARALLEL: u16 = 64;
 /// Bot messages that count in one conversation within `BOT_SPAN_MS`.

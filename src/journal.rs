@@ -79,6 +79,17 @@ pub enum Record {
         /// The post, and why it was refused.
         letter: Letter,
     },
+    /// So much could not be kept by now, for this reason. It stands before what passes over it.
+    Gap {
+        /// `agent@guild`.
+        link: String,
+        /// The reason's code.
+        reason: String,
+        /// How much in all, and the last of it.
+        noted: Noted,
+        /// Channel and id of messages that are finished with it, as those of a `Turn`: counted and passed over, or neither.
+        done: Vec<(String, String)>,
+    },
     /// A channel is not the agent's any more: its cursor goes, its posts stay until they are posted or given up.
     Forget {
         /// `agent@guild`.
@@ -112,6 +123,23 @@ pub struct Letter {
     pub detail: String,
     /// When, milliseconds since 1970.
     pub at_ms: u64,
+}
+
+/// What could not be kept for one reason.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Noted {
+    /// How much, since the journal began.
+    pub count: u64,
+    /// When the last was found, milliseconds since 1970.
+    pub at_ms: u64,
+    /// In which channel, where it was in one.
+    pub channel: Option<String>,
+    /// The first message of it, or the last one before it, where that is known.
+    pub from: Option<String>,
+    /// The last message of it, or the first one after it, where that is known.
+    pub to: Option<String>,
+    /// What was found, in words; clipped.
+    pub detail: String,
 }
 
 /// A channel's place in its history.

@@ -18,6 +18,7 @@
 // floor 0: ground. values and bytes
 pub mod budget;
 pub mod codec;
+pub mod gap;
 pub mod message;
 pub mod moment;
 pub mod reason;

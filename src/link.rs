@@ -1,12 +1,13 @@
 //! One agent in one guild: rest → mint → dial → greet → join → prove → live. Every end has a reason, every reason a rest.
 //! What it is and how it is driven stand here. Getting connected: `attempt`. Being heard: `live`, `channel`. Messages in:
-//! `list`, `seek`, `history`, `intake`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `report`.
+//! `list`, `seek`, `history`, `intake`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `gaps`, `report`.
 
 mod answers;
 mod attachments;
 mod attempt;
 pub mod calls;
 pub mod channel;
+mod gaps;
 pub mod history;
 mod intake;
 mod keep;
@@ -102,6 +103,7 @@ pub struct Link {
     history: history::Reading,
     outbox: Outbox,
     letters: Letters,
+    gaps: gaps::Gaps,
     seen: Window,
     /// By message id; whether it is known which post it is.
     own_posts: VecDeque<(String, bool)>,
@@ -204,6 +206,7 @@ impl Link {
             history: history::Reading::default(),
             outbox: Outbox::default(),
             letters: Letters::default(),
+            gaps: gaps::Gaps::default(),
             seen: Window::new(budget::DEDUPE_IDS),
             own_posts: VecDeque::new(),
             offered: Window::new(OFFERED),
@@ -380,6 +383,7 @@ impl Link {
 
     /// After every happening: the next frame, the next read, the next post.
     pub fn settle(&mut self, step: &mut Step<'_>) {
+        self.date_gaps(step.now.wall_ms);
         self.joins(step);
         self.read_on(step);
         self.post_on(step);

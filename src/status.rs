@@ -61,12 +61,31 @@ pub struct LinkStatus {
     pub outbox_depth: usize,
     /// Posts that the guild refused for good and that are kept.
     pub letters: usize,
-    /// What could not be kept, in all.
+    /// What could not be kept, in all, since the journal began.
     pub gaps: u64,
     /// The same by its reason.
     pub gaps_by_reason: BTreeMap<&'static str, u64>,
+    /// The last gap.
+    pub last_gap: Option<GapStatus>,
     /// Timers that run now, in words and seconds: what may wake the daemon.
     pub timers: BTreeMap<&'static str, u64>,
+}
+
+/// Something that could not be kept. What comes from peers is clipped.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct GapStatus {
+    /// When it was found, RFC 3339.
+    pub at: String,
+    /// The stable code.
+    pub reason: &'static str,
+    /// The channel's id, where it was in one.
+    pub channel: Option<String>,
+    /// The first message of it, or the last one before it, where that is known.
+    pub from: Option<String>,
+    /// The last message of it, or the first one after it, where that is known.
+    pub to: Option<String>,
+    /// What was found, in words.
+    pub detail: String,
 }
 
 /// The replies that a guild refused for good: what `letters` prints.

@@ -2,10 +2,12 @@
 
 use super::client::{ANSWER_MS, Answer, Daemon, Silence};
 use super::{Exit, complain, plain, put};
+use crate::gap::Gap;
 use crate::io::clock;
 use crate::io::control::Request;
 use crate::reason::Reason;
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -62,6 +64,17 @@ struct LinkView {
     outbox_depth: usize,
     letters: usize,
     gaps: u64,
+    gaps_by_reason: BTreeMap<String, u64>,
+    last_gap: Option<GapView>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GapView {
+    at: String,
+    reason: String,
+    channel: Option<String>,
+    detail: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -245,16 +258,36 @@ impl LinkView {
             (self.delivered, "delivered"),
             (self.replies_posted, "posted"),
             (self.outbox_depth as u64, "waiting to be posted"),
-            (self.gaps, "lost to gaps"),
         ];
         let counts: Vec<_> = counts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
         if !counts.is_empty() {
             out += &format!("    {}\n", counts.join(", "));
         }
+        out += &self.lost(wall_ms);
         match self.letters {
             0 => {}
             1 => out += "    1 reply was refused for good and is kept: see guild-bridge letters\n",
             n => out += &format!("    {n} replies were refused for good and are kept: see guild-bridge letters\n"),
+        }
+        out
+    }
+
+    /// What could not be kept, the worst reason first, and the last of it.
+    fn lost(&self, wall_ms: u64) -> String {
+        if self.gaps == 0 {
+            return String::new();
+        }
+        let place = |code: &str| Gap::of_code(code).map_or(0, |gap| 1 + gap as usize);
+        let mut reasons: Vec<_> = self.gaps_by_reason.iter().filter(|(_, n)| **n > 0).collect();
+        reasons.sort_by_key(|(code, _)| place(code));
+        let reasons: Vec<_> = reasons.iter().map(|(code, n)| format!("{n} {}", plain(code))).collect();
+        let mut out = format!("    {} lost to gaps: {}\n", self.gaps, reasons.join(", "));
+        if let Some(last) = &self.last_gap {
+            let ago = age(&last.at, wall_ms).map(|age| format!(", {age} ago")).unwrap_or_default();
+            let channel = last.channel.as_deref().map(|id| format!(" in {}", plain(id))).unwrap_or_default();
+            let sentence = Gap::of_code(&last.reason).map(|gap| format!(": {}", gap.sentence())).unwrap_or_default();
+            let (reason, detail) = (plain(&last.reason), plain(&last.detail));
+            out += &format!("    the last{channel}{ago}: {reason}{sentence}; {detail}\n");
         }
         out
     }

@@ -1,6 +1,6 @@
 //! What a journal says in the end, and the shortest journal that says the same.
 
-use super::{Cursor, Letter, Post, Record};
+use super::{Cursor, Letter, Noted, Post, Record};
 use crate::budget;
 use std::collections::BTreeMap;
 
@@ -16,6 +16,8 @@ pub struct Kept {
     pub posts: BTreeMap<String, Vec<(String, Post)>>,
     /// By link: what the guild refused for good, in order.
     pub letters: BTreeMap<String, Vec<Letter>>,
+    /// By link and reason: what could not be kept.
+    pub gaps: BTreeMap<(String, String), Noted>,
     /// By link: the guild's ids of the last `budget::OWN_POSTS` posts, as they were stored.
     pub own: BTreeMap<String, Vec<String>>,
 }
@@ -53,6 +55,12 @@ impl Kept {
                 self.no_letter(&link, &letter.post.key);
                 self.letters.entry(link).or_default().push(letter);
             }
+            Record::Gap { link, reason, noted, done } => {
+                for (channel, message) in done {
+                    remember(self.done.entry((link.clone(), channel)).or_default(), message, budget::DEDUPE_IDS);
+                }
+                self.gaps.insert((link, reason), noted);
+            }
             Record::Forget { link, channel } => {
                 let place = (link, channel);
                 self.cursors.remove(&place);
@@ -72,6 +80,7 @@ impl Kept {
             | Record::Post { .. }
             | Record::Posted { .. }
             | Record::Letter { .. }
+            | Record::Gap { .. }
             | Record::Forget { .. } => false,
         };
         if !known {
@@ -112,7 +121,13 @@ impl Kept {
         let letters = self.letters.iter().flat_map(|(link, letters)| {
             letters.iter().map(|letter| Record::Letter { link: link.clone(), letter: letter.clone() })
         });
-        cursors.chain(done).chain(own).chain(posts).chain(letters).collect()
+        let gaps = self.gaps.iter().map(|((link, reason), noted)| Record::Gap {
+            link: link.clone(),
+            reason: reason.clone(),
+            noted: noted.clone(),
+            done: Vec::new(),
+        });
+        gaps.chain(cursors).chain(done).chain(own).chain(posts).chain(letters).collect()
     }
 
     fn waits_no_more(&mut self, link: &str, key: &str) {

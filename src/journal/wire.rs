@@ -1,6 +1,6 @@
 //! Records as bytes, and back.
 
-use super::{Letter, Post, Record};
+use super::{Letter, Noted, Post, Record};
 use crate::budget;
 
 /// Length and kind, the lower half of the number, CRC.
@@ -11,6 +11,7 @@ const POST: u8 = 3;
 const POSTED: u8 = 4;
 const FORGET: u8 = 5;
 const LETTER: u8 = 6;
+const GAP: u8 = 7;
 
 /// Appends a record under its number. One of more than `budget::JOURNAL_RECORD_BYTES` (see [`size`]) would not be read
 /// again.
@@ -58,6 +59,21 @@ pub fn encode(record: &Record, seq: u64, out: &mut Vec<u8>) {
             out.extend_from_slice(&letter.at_ms.to_le_bytes());
             LETTER
         }
+        Record::Gap { link, reason, noted, done } => {
+            put(link, out);
+            put(reason, out);
+            out.extend_from_slice(&noted.count.to_le_bytes());
+            out.extend_from_slice(&noted.at_ms.to_le_bytes());
+            put_option(noted.channel.as_deref(), out);
+            put_option(noted.from.as_deref(), out);
+            put_option(noted.to.as_deref(), out);
+            put(&noted.detail, out);
+            done.iter().for_each(|(channel, message)| {
+                put(channel, out);
+                put(message, out);
+            });
+            GAP
+        }
     };
     let [a, b, c, _] = length(out.len() - start - HEAD_BYTES).to_le_bytes();
     let head = [a, b, c, kind];
@@ -88,6 +104,11 @@ pub fn size(record: &Record) -> usize {
             Record::Forget { link, channel } => text(link) + text(channel),
             Record::Letter { link, letter } => {
                 8 + text(link) + text(&letter.channel) + post(&letter.post) + text(&letter.detail)
+            }
+            Record::Gap { link, reason, noted, done } => {
+                let done: usize = done.iter().map(|(channel, message)| text(channel) + text(message)).sum();
+                let places = option(&noted.channel) + option(&noted.from) + option(&noted.to);
+                16 + text(link) + text(reason) + places + text(&noted.detail) + done
             }
         }
 }
@@ -160,6 +181,18 @@ fn read(kind: u8, fields: &mut Fields<'_>) -> Option<Record> {
             let (channel, post, detail) = (fields.text()?, fields.post()?, fields.text()?);
             let at_ms = u64::from_le_bytes(fields.take(8)?.try_into().ok()?);
             Record::Letter { link, letter: Letter { channel, post, detail, at_ms } }
+        }
+        GAP => {
+            let reason = fields.text()?;
+            let count = u64::from_le_bytes(fields.take(8)?.try_into().ok()?);
+            let at_ms = u64::from_le_bytes(fields.take(8)?.try_into().ok()?);
+            let (channel, from, to) = (fields.option()?, fields.option()?, fields.option()?);
+            let noted = Noted { count, at_ms, channel, from, to, detail: fields.text()? };
+            let mut done = Vec::new();
+            while !fields.bytes.is_empty() {
+                done.push((fields.text()?, fields.text()?));
+            }
+            Record::Gap { link, reason, noted, done }
         }
         _ => return None,
     })

@@ -3,10 +3,12 @@
 use super::answers::{checked, is_array, unreadable};
 use super::calls::{Page, Purpose};
 use super::channel::{Channel, Gate};
+use super::gaps::Missing;
 use super::{Link, State, in_channel};
 use crate::budget;
 use crate::call::{Answer, Got};
 use crate::dialect::{Incoming, Newest, Row};
+use crate::gap::Gap;
 use crate::moment::{Moment, sooner};
 use crate::reason::{Reason, Why};
 use crate::step::Step;
@@ -51,6 +53,8 @@ pub(super) struct Brought {
     pub passed: usize,
     pub full: bool,
     expected_seen: bool,
+    /// The first message of the page.
+    first: Option<String>,
 }
 
 impl Link {
@@ -174,7 +178,7 @@ impl Link {
             channel.baseline = channel.baseline || channel.join_settles().is_some_and(|at| at <= sent);
             if cut {
                 let detail = format!("{}: what was heard before is not all there any more", channel.row.name);
-                self.gap("history_cut", 1, &detail);
+                self.gap(Gap::HistoryCut, 1, Missing::within(&page.channel), &detail);
             }
         }
     }
@@ -200,6 +204,7 @@ impl Link {
         }
         match row {
             Row::Message(message, bytes) => {
+                brought.first.get_or_insert_with(|| message.id.to_string());
                 brought.expected_seen = brought.expected_seen || page.expect.as_deref() == Some(message.id.as_ref());
                 if !self.has_room() {
                     brought.full = true;
@@ -209,22 +214,26 @@ impl Link {
                 brought.passed += 1;
             }
             Row::Unreadable(Some(id), malformed) => {
-                self.pass_over(at, &id, "unreadable", malformed.0);
+                self.pass_over(at, &id, Gap::Unreadable, malformed.0);
                 brought.passed += 1;
             }
-            Row::Unreadable(None, malformed) => self.gap("unreadable", 1, malformed.0),
+            Row::Unreadable(None, malformed) => {
+                self.gap(Gap::Unreadable, 1, Missing::within(&page.channel), malformed.0);
+            }
         }
     }
 
     /// A message in history, or in a page that was too large, that cannot be kept.
-    fn pass_over(&mut self, at: usize, id: &str, reason: &'static str, detail: &str) {
+    fn pass_over(&mut self, at: usize, id: &str, gap: Gap, detail: &str) {
         let Some(channel) = self.channels.get_mut(at) else { return };
         if channel.lane.listed_known(id) {
             return;
         }
         channel.lane.listed(id, None);
-        if self.seen.insert(&in_channel(&channel.row.id, id)) {
-            self.gap(reason, 1, &format!("message {}: {detail}", text::Clipped(id)));
+        let name = channel.row.id.clone();
+        if self.seen.insert(&in_channel(&name, id)) {
+            let detail = format!("message {}: {detail}", text::Clipped(id));
+            self.gap(gap, 1, Missing::message(&name, id), &detail);
         }
     }
 
@@ -278,7 +287,9 @@ impl Link {
         }
         let lost = text::Clipped(page.expect.as_deref().unwrap_or(""));
         let detail = format!("{}: what followed message {lost} is not all there any more", channel.row.name);
-        self.gap("history_cut", 1, &detail);
+        let missing =
+            Missing { channel: Some(&page.channel), from: page.expect.as_deref(), to: brought.first.as_deref() };
+        self.gap(Gap::HistoryCut, 1, missing, &detail);
     }
 
     /// A page without a single whole row: a smaller one, and what is too large alone is passed over by its id.
@@ -292,12 +303,13 @@ impl Link {
         match got.first_id.as_deref() {
             Some(id) => {
                 channel.goes_on = true;
-                self.pass_over(at, id, "oversize", "larger than a page of history may be");
+                self.pass_over(at, id, Gap::Oversize, "larger than a page of history may be");
             }
             None => {
                 channel.wanted = false;
                 channel.lane.read_to_end();
-                self.gap("oversize", 1, "a message is so large that not even its id was found");
+                let detail = "a message is so large that not even its id was found";
+                self.gap(Gap::Oversize, 1, Missing::within(&page.channel), detail);
             }
         }
     }

@@ -1,10 +1,12 @@
 //! Messages in: which of them become turns, and which is next.
 
 use super::channel::Gate;
+use super::gaps::Missing;
 use super::{Link, State, in_channel};
 use crate::address::{Verdict, verdict};
 use crate::budget;
 use crate::dialect::Incoming;
+use crate::gap::Gap;
 use crate::message::{Author, Conversation, Message};
 use crate::moment::Moment;
 use crate::step::Step;
@@ -114,19 +116,20 @@ impl Link {
                 text::Clipped(&message.id),
                 self.seat.message_bytes
             );
-            self.gap("oversize", 1, &detail);
+            let name = channel.row.id.clone();
+            self.gap(Gap::Oversize, 1, Missing::message(&name, &message.id), &detail);
             return None;
         }
         let key = text::conversation_key(&conv.guild, &conv.channel, message.thread.as_deref());
         if bot && !self.bots.admit(&key, step.now.at) {
-            *self.tally.gaps.entry("bot_budget").or_insert(0) += 1;
+            let (most, span_s) = (budget::BOT_TURNS, budget::BOT_SPAN_MS / 1000);
+            let detail = format!("more than {most} bot messages within {span_s} s in {key}");
+            let name = channel.row.id.clone();
+            let missing = Missing::message(&name, &message.id);
             if self.bots.tell_once() {
-                log::warn!(
-                    "{}: gap bot_budget: more than {} bot messages within {} s in {key}",
-                    agent.name,
-                    budget::BOT_TURNS,
-                    budget::BOT_SPAN_MS / 1000
-                );
+                self.gap(Gap::BotBudget, 1, missing, &detail);
+            } else {
+                self.count_gap(Gap::BotBudget, missing, &detail);
             }
             return None;
         }

@@ -3,7 +3,8 @@
 use super::channel::{Channel, Gate};
 use super::{Link, in_channel};
 use crate::budget;
-use crate::journal::{Post, Record};
+use crate::gap::Gap;
+use crate::journal::{Noted, Post, Record};
 use crate::lane::Place;
 use crate::outbox::{AskedBy, Item};
 use crate::step::Step;
@@ -32,8 +33,9 @@ impl Link {
         });
     }
 
-    /// Cursors that moved since they were last written.
+    /// Gaps that were found and cursors that moved since they were last written.
     pub fn keep_moved_cursors(&mut self, step: &mut Step<'_>) {
+        self.keep_gaps(step);
         for at in 0..self.channels.len() {
             let Some(channel) = self.channels.get_mut(at) else { return };
             if channel.lane.take_moved() && !matches!(channel.gate, Gate::Seeking(_)) {
@@ -57,7 +59,7 @@ impl Link {
         self.settle(step);
     }
 
-    /// What the journal needs to begin anew: cursors, finished turns past them, posts that wait, letters, own
+    /// What the journal needs to begin anew: cursors, finished turns past them, posts that wait, letters, gaps, own
     /// posts.
     pub fn records(&self, wall_ms: u64) -> Vec<Record> {
         let link = self.name();
@@ -85,6 +87,12 @@ impl Link {
             let post = Post { key, text, reply_to, message };
             records.push(Record::Post { link: link.clone(), channel, post });
         }
+        let noted = self.gaps.iter();
+        let gap = |(gap, noted): (Gap, &Noted)| {
+            let (link, reason) = (link.clone(), gap.code().to_owned());
+            Record::Gap { link, reason, noted: noted.clone(), done: Vec::new() }
+        };
+        records.extend(noted.map(gap));
         let letters = self.letters.iter().cloned();
         records.extend(letters.map(|letter| Record::Letter { link: link.clone(), letter }));
         records

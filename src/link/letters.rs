@@ -1,6 +1,8 @@
 //! What the guild refused for good: kept as letters, sent again or dropped when somebody says so.
 
 use super::Link;
+use super::gaps::Missing;
+use crate::gap::Gap;
 use crate::journal::{Letter, Post, Record};
 use crate::outbox::{AskedBy, Item};
 use crate::reason::{Reason, Why};
@@ -23,6 +25,7 @@ impl Link {
         let letter = Letter { channel, post, detail: detail.to_owned(), at_ms: step.now.wall_ms };
         let fallen = self.letters.push(letter.clone());
         self.fell_out(&fallen);
+        self.keep_gaps(step);
         for old in fallen {
             step.record(Record::Posted { link: self.name(), key: old.post.key, message: None });
         }
@@ -36,7 +39,7 @@ impl Link {
         for old in fallen {
             let (key, channel) = (&old.post.key, Clipped(&old.channel));
             let detail = format!("letter {key} of {} bytes in {channel} has no place any more", old.post.text.len());
-            self.gap("letters_full", 1, &detail);
+            self.gap(Gap::LettersFull, 1, Missing::within(&old.channel), &detail);
         }
     }
 

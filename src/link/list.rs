@@ -3,11 +3,13 @@
 use super::answers::{checked, is_array, unreadable};
 use super::calls::Purpose;
 use super::channel::{Channel, Gate, Seek};
+use super::gaps::Missing;
 use super::history::FAILED_MS;
 use super::{Link, State, in_channel};
 use crate::budget;
 use crate::call::Answer;
 use crate::dialect::{ChannelRow, Newest};
+use crate::gap::Gap;
 use crate::lane::Place;
 use crate::moment::Moment;
 use crate::reason::Why;
@@ -44,7 +46,7 @@ impl Link {
             return self.list_failed(unreadable(&got, "the channel list breaks off"), None, step);
         }
         if odd > 0 || got.cut {
-            self.gap("channels_unread", odd.max(1), "rows of the channel list could not be read");
+            self.gap(Gap::ChannelsUnread, odd.max(1), Missing::default(), "rows of the channel list could not be read");
         }
         self.history.failures = 0;
         self.listed = rows.len();
@@ -115,7 +117,8 @@ impl Link {
             }
         }
         if over > self.channels_over {
-            self.gap("channels_over", over - self.channels_over, "the guild lists more channels than are joined");
+            let detail = "the guild lists more channels than are joined";
+            self.gap(Gap::ChannelsOver, over - self.channels_over, Missing::default(), detail);
         }
         self.channels_over = over;
         self.forget_places();
@@ -163,7 +166,7 @@ impl Link {
         }
         if over > 0 {
             let detail = "so many channels left the list that the places of some are not kept";
-            self.gap("places_forgotten", over as u64, detail);
+            self.gap(Gap::PlacesForgotten, over as u64, Missing::default(), detail);
         }
     }
 

@@ -3,11 +3,13 @@
 use super::answers::{refused_call, unreadable};
 use super::calls::Purpose;
 use super::channel::Channel;
+use super::gaps::Missing;
 use super::look_up::LookUp;
 use super::{Link, News};
 use crate::backoff::{Backoff, Outcome};
 use crate::budget;
 use crate::call::{Answer, Got};
+use crate::gap::Gap;
 use crate::inbox::About;
 use crate::journal::{Post, Record};
 use crate::outbox::{AskedBy, Due, Item};
@@ -25,7 +27,8 @@ impl Link {
         if !last && !self.outbox.has_room() {
             let detail =
                 format!("a part of {} bytes that ends no turn, for {}", said.len(), text::Clipped(&about.channel));
-            return self.gap("outbox_full", 1, &detail);
+            let missing = Missing::message(&about.channel, &about.message);
+            return self.gap(Gap::OutboxFull, 1, missing, &detail);
         }
         let parts = text::split_reply(said, self.dialect.post_limit());
         let (agent, guild) = (self.seat.agent.name.clone(), self.seat.guild.name.clone());
@@ -66,8 +69,13 @@ impl Link {
 
     /// A turn was given up after its attempts: a gap.
     pub fn given_up(&mut self, about: &About, why: &Why, step: &mut Step<'_>) {
-        self.gap("turn_failed", 1, &format!("message {} was given up: {why}", text::Clipped(&about.message)));
-        self.silent(about, step);
+        let missing = Missing::message(&about.channel, &about.message);
+        let detail = format!("message {} was given up: {why}", text::Clipped(&about.message));
+        self.gap(Gap::TurnFailed, 1, missing, &detail);
+        // the record that counts it finishes it
+        self.keep_gaps(step);
+        self.turn_over(about);
+        self.settle(step);
     }
 
     fn turn_over(&mut self, about: &About) {

@@ -1,4 +1,4 @@
-//! What a link says of itself: counters, gaps and status.
+//! What a link says of itself: counters and status.
 
 use super::{Link, State};
 use crate::moment::Now;
@@ -28,18 +28,9 @@ pub struct Tally {
     pub last_event: Option<u64>,
     /// When a channel was last proven, wall clock.
     pub last_proof: Option<u64>,
-    /// What could not be kept, by its reason.
-    pub gaps: BTreeMap<&'static str, u64>,
 }
 
 impl Link {
-    /// Something could not be kept: counted by reason, and said.
-    pub(super) fn gap(&mut self, reason: &'static str, n: u64, detail: &str) {
-        let count = self.tally.gaps.entry(reason).or_insert(0);
-        *count += n;
-        log::warn!("{}: gap {reason} on {}: {detail}", self.seat.agent.name, self.seat.guild.name);
-    }
-
     /// Its state in a word.
     #[must_use]
     pub fn word(&self) -> &'static str {
@@ -96,8 +87,9 @@ impl Link {
             replies_posted: self.tally.posted,
             outbox_depth: self.outbox.depth(),
             letters: self.letters.count(),
-            gaps: self.tally.gaps.values().sum(),
-            gaps_by_reason: self.tally.gaps.clone(),
+            gaps: self.gaps.by_reason().values().sum(),
+            gaps_by_reason: self.gaps.by_reason(),
+            last_gap: self.gaps.last(),
             timers: self.timers_in_words(now),
         }
     }

@@ -3,10 +3,12 @@
 use super::Link;
 use super::calls::Page;
 use super::channel::Gate;
+use super::gaps::Missing;
 use super::history::Brought;
 use crate::budget;
 use crate::call::Got;
 use crate::dialect::Row;
+use crate::gap::Gap;
 use crate::lane::{Lane, Place};
 use crate::moment;
 use crate::step::Step;
@@ -68,12 +70,11 @@ impl Link {
         channel.wanted = true;
         if over && !ended {
             let name = channel.row.name.clone();
-            self.gap(
-                "history_long",
-                1,
-                &format!("{name}: the end of its history was not found in {} pages", budget::HISTORY_SEEK_PAGES),
-            );
+            let detail =
+                format!("{name}: the end of its history was not found in {} pages", budget::HISTORY_SEEK_PAGES);
+            self.gap(Gap::HistoryLong, 1, Missing::within(&page.channel), &detail);
         }
+        self.keep_gaps(step);
         let Some(channel) = self.channels.get(at) else { return };
         self.keep_cursor(channel, step);
         if let Some(channel) = self.channels.get_mut(at) {

@@ -1,6 +1,7 @@
 //! The relay's books: records on their way to the journal, what is confirmed, when the journal begins anew.
 
 use crate::budget;
+use crate::gap::Gap;
 use crate::journal::{Kept, Record, Task, size};
 use crate::lane::Place;
 use crate::link::Link;
@@ -87,6 +88,11 @@ impl Ledger {
         for (channel, post) in self.kept.posts.remove(&name).unwrap_or_default() {
             link.remember_post(channel, post);
         }
+        for gap in Gap::ALL {
+            if let Some(noted) = self.kept.gaps.remove(&(name.clone(), gap.code().to_owned())) {
+                link.remember_gap(*gap, noted);
+            }
+        }
         for letter in self.kept.letters.remove(&name).unwrap_or_default() {
             link.remember_letter(letter);
         }
@@ -99,6 +105,7 @@ impl Ledger {
             let letters = self.kept.letters.remove(&link).map_or(0, |letters| letters.len());
             self.kept.own.remove(&link);
             self.kept.done.retain(|(of, _), _| *of != link);
+            self.kept.gaps.retain(|(of, _), _| *of != link);
             if posts + letters > 0 {
                 log::warn!("{link} is gone for 30 days: {posts} replies and {letters} letters of it are given up");
             }

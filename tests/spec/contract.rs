@@ -121,7 +121,10 @@ fn status_has_every_field_that_is_promised() {
     holds(&json, "version uptime_s links agents process");
     holds(&json["links"][0], "agent guild state since reason detail next_try_s channels_total channels_joined");
     holds(&json["links"][0], "channels_proven last_event_at last_proof_at attempts tokens_minted delivered replayed");
-    holds(&json["links"][0], "duplicates_dropped replies_posted outbox_depth letters gaps gaps_by_reason timers");
+    holds(
+        &json["links"][0],
+        "duplicates_dropped replies_posted outbox_depth letters gaps gaps_by_reason last_gap timers",
+    );
     holds(&json["process"], "heap_bytes heap_peak_bytes heap_limit_bytes rss_bytes");
 }
 

@@ -7,7 +7,7 @@ mod power;
 use fastrand::Rng;
 use guild_bridge::budget;
 use guild_bridge::journal::segment::{HEADER_BYTES, Header};
-use guild_bridge::journal::{Cursor, Kept, Letter, Post, Record, Replayed, encode, replay, size};
+use guild_bridge::journal::{Cursor, Kept, Letter, Noted, Post, Record, Replayed, encode, replay, size};
 
 const LINK: &str = "recruiter@acme";
 
@@ -75,13 +75,19 @@ fn any_post(rng: &mut Rng) -> Post {
 pub fn any_record(rng: &mut Rng) -> Record {
     let (link, channel) = (format!("a{}@g", rng.u8(0..2)), format!("c{}", rng.u8(0..3)));
     let id = |rng: &mut Rng| rng.bool().then(|| rng.u8(0..20).to_string());
-    match rng.u8(0..11) {
+    match rng.u8(0..12) {
         0..=2 => Record::Cursor { link, channel, before: id(rng), id: id(rng), at_ms: rng.u64(..) },
         3..=5 => {
             let posts = (0..rng.usize(0..3)).map(|_| any_post(rng)).collect();
             Record::Turn { link, channel, message: rng.u8(0..20).to_string(), posts }
         }
         6 => Record::Post { link, channel, post: any_post(rng) },
+        10 => {
+            let (count, at_ms, detail) = (rng.u64(..), rng.u64(..), any_text(rng, 20));
+            let noted = Noted { count, at_ms, channel: id(rng), from: id(rng), to: id(rng), detail };
+            let done = (0..rng.usize(0..3)).map(|_| (channel.clone(), rng.u8(0..20).to_string())).collect();
+            Record::Gap { link, reason: rng.u8(0..4).to_string(), noted, done }
+        }
         9 => {
             let letter = Letter { channel, post: any_post(rng), detail: any_text(rng, 20), at_ms: rng.u64(..) };
             Record::Letter { link, letter }

@@ -209,6 +209,7 @@ fn a_whole_outbox_that_is_refused_fits_and_beyond_it_the_oldest_fall_out_as_gaps
     w.crash();
     w.run_for(mins(1));
     assert_eq!(listed(&mut w).listed[0].text, "re: m3");
+    assert_eq!(w.link().gaps_by_reason["letters_full"], over as u64, "what fell out does not fall out again");
 }
 
 fn letter(key: &str, bytes: usize) -> Letter {

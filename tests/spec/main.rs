@@ -22,6 +22,7 @@ mod faults;
 mod floors;
 mod folder;
 mod frames;
+mod gaps;
 mod http;
 mod inbox;
 mod journal;

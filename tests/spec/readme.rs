@@ -5,6 +5,7 @@ use guild_bridge::agent::Said;
 use guild_bridge::agent::line::{self, Heard};
 use guild_bridge::config::schema::{self, Field, Kind, Shape};
 use guild_bridge::config::{Loaded, load};
+use guild_bridge::gap::Gap;
 use guild_bridge::reason::Reason;
 use guild_bridge::settings::{Timing, Transport};
 use std::io::Write;
@@ -165,6 +166,19 @@ fn the_table_of_reasons_is_the_list_of_reasons() {
         table("## Reason codes").iter().map(|row| (row[0].replace('`', ""), row[1])).collect();
     let list: Vec<(String, &str)> =
         Reason::ALL.iter().map(|reason| (reason.code().into(), reason.sentence())).collect();
+    assert_eq!(
+        told,
+        list,
+        "the table is to be:\n{}",
+        list.iter().map(|(c, s)| format!("| `{c}` | {s} |\n")).collect::<String>()
+    );
+}
+
+#[test]
+fn the_table_of_gaps_is_the_list_of_gaps() {
+    let rows = table("## State and delivery");
+    let told: Vec<(String, &str)> = rows.iter().map(|row| (row[0].replace('`', ""), row[1])).collect();
+    let list: Vec<(String, &str)> = Gap::ALL.iter().map(|gap| (gap.code().into(), gap.sentence())).collect();
     assert_eq!(
         told,
         list,

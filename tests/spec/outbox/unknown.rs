@@ -35,6 +35,22 @@ fn a_post_far_back_in_a_busy_channel_is_found_after_a_kill() {
 }
 
 #[test]
+fn a_post_behind_more_than_two_hundred_pages_is_found_in_the_end() {
+    let mut w = keyless(11, true);
+    w.agent().takes_ms = secs(20);
+    w.run_live();
+    w.say("general", "alice", "@recruiter hi");
+    w.run_for(secs(5));
+    w.guild().trouble("post", 1, What::LostAfter);
+    noise(&mut w, 4_500);
+    w.run_till(mins(2), "the post is stored", |w| !w.answers("general").is_empty());
+    w.crash();
+    w.agent().takes_ms = 20;
+    w.run_for(mins(20));
+    assert_eq!((w.answers("general"), w.link().outbox_depth), (vec!["re: @recruiter hi"], 0));
+}
+
+#[test]
 fn a_post_is_found_though_the_cursor_has_passed_it_meanwhile() {
     for nonces in [true, false] {
         let mut w = keyless(2, nonces);
@@ -82,10 +98,12 @@ fn the_same_words_said_before_are_not_taken_for_a_post_that_never_arrived() {
         w.guild().model.options.echo = echo;
         w.run_live();
         for what in [None, Some(What::LostBefore), Some(What::Status(502, None))] {
+            // so soon that the earlier one stands behind what was known when the next was sent
+            w.run_for(400);
             what.into_iter().for_each(|what| w.guild().trouble("post", 1, what));
             w.send("general", "ping");
-            w.run_for(mins(2));
         }
+        w.run_for(mins(2));
         assert_eq!((w.answers("general"), w.link().outbox_depth), (vec!["ping"; 3], 0), "echo {echo}");
     }
 }
@@ -125,11 +143,12 @@ fn a_retry_after_the_guild_has_forgotten_its_keys_doubles_nothing() {
 
 #[test]
 fn a_message_that_is_gone_or_too_large_does_not_hide_the_post_behind_it() {
-    let cases: [(&str, fn(&mut World)); 4] = [
+    type Case = (&'static str, fn(&mut World));
+    let cases: [Case; 4] = [
         ("404", |w| w.guild().trouble("history", 1, What::Status(404, None))),
         ("400", |w| w.guild().trouble("history", 1, What::Status(400, None))),
         ("nothing", |w| w.guild().trouble("history", 1, What::Body(200, "application/json", "[]".into()))),
-        ("large", |w| drop((0..4).map(|_| w.say("general", "bob", &"x".repeat(40_000))).collect::<Vec<_>>())),
+        ("large", |w| drop((0..4).map(|_| w.say("general", "bob", &"x".repeat(120_000))).collect::<Vec<_>>())),
     ];
     for (name, what) in cases {
         let mut w = keyless(7, false);
@@ -172,14 +191,14 @@ fn a_look_up_that_fails_for_ever_posts_nothing_blindly_and_says_why() {
 
 #[test]
 fn a_channel_whose_posts_cannot_go_holds_up_no_other() {
-    for what in [What::Status(429, Some(3_600_000)), What::LostBefore] {
+    let (limited, lost) = (What::Status(429, Some(3_600_000)), What::LostBefore);
+    for (what, routes) in [(limited, &["post"][..]), (lost.clone(), &["post"]), (lost, &["post", "history"])] {
         let mut w = World::chatty(9);
         w.guild().model.add_channel("other", "channel", &["alice", "recruiter"]);
         w.run_live();
-        for route in ["post", "history"] {
+        for route in routes {
             let channel = Some("general".into());
-            let what = if route == "post" { what.clone() } else { What::Status(500, None) };
-            w.guild().trouble.push(Trouble { route, channel, what, times: 99_999 });
+            w.guild().trouble.push(Trouble { route, channel, what: what.clone(), times: 99_999 });
         }
         // more than the outbox holds, and less than outbox and window together
         (0..85).for_each(|n| drop(w.say("general", "alice", &format!("m{n}"))));

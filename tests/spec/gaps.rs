@@ -1,0 +1,214 @@
+//! What cannot be kept is counted by its reason, at whatever moment the daemon is killed, and over restarts.
+
+use crate::world::{Habit, World, mins, secs};
+use guild_bridge::cli::status::View;
+use guild_bridge::gap::Gap;
+use guild_bridge::journal::{Kept, Noted, Record};
+use guild_bridge::port::Command;
+use std::collections::BTreeSet;
+
+fn counted(w: &World, gap: Gap) -> u64 {
+    w.link().gaps_by_reason.get(gap.code()).copied().unwrap_or_default()
+}
+
+/// A world that takes messages of 400 bytes at most.
+fn narrow(seed: u64) -> World {
+    let mut w = World::chatty(seed);
+    w.settings.message_bytes = 400;
+    w
+}
+
+fn large() -> String {
+    "too long ".repeat(80)
+}
+
+#[test]
+fn codes_are_unique_stable_in_form_and_found_again() {
+    let codes: BTreeSet<&str> = Gap::ALL.iter().map(|gap| gap.code()).collect();
+    assert_eq!(codes.len(), Gap::ALL.len());
+    for gap in Gap::ALL {
+        assert_eq!(Gap::of_code(gap.code()), Some(*gap));
+        assert!(gap.code().chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{gap:?}");
+        assert!(gap.sentence().len() > 20 && !gap.sentence().contains(['\n', '|']), "{gap:?}");
+    }
+    assert!(Gap::ALL.is_sorted(), "the order of the table is the order of the enum: the worst first");
+    assert_eq!(Gap::of_code("refused_post"), None);
+}
+
+#[test]
+fn counts_and_the_last_gap_outlive_restarts() {
+    let mut w = narrow(1);
+    w.run_live();
+    let long = w.say("general", "alice", &large());
+    w.run_for(mins(1));
+    w.agent().next.extend([Habit::Fails, Habit::Fails, Habit::Fails]);
+    let failed = w.say("general", "alice", "hi");
+    w.run_for(mins(1));
+    let before = w.link().clone();
+    assert_eq!((before.gaps, counted(&w, Gap::Oversize), counted(&w, Gap::TurnFailed)), (2, 1, 1));
+    let last = before.last_gap.clone().unwrap();
+    assert_eq!((last.reason, last.channel.as_deref()), ("turn_failed", Some("general")));
+    assert_eq!((last.from.as_ref(), last.to.as_ref()), (Some(&failed), Some(&failed)));
+    assert!(last.at.starts_with("20") && last.detail.contains(&failed) && long < failed, "{last:?}");
+    for _ in 0..3 {
+        w.crash();
+        w.run_for(mins(1));
+        assert_eq!(w.link().gaps_by_reason, before.gaps_by_reason);
+        let again = w.link().last_gap.clone().unwrap();
+        assert_eq!((again.reason, again.at, again.detail), (last.reason, last.at.clone(), last.detail.clone()));
+    }
+}
+
+#[test]
+fn a_record_of_gaps_replayed_twice_changes_nothing() {
+    let noted = |count| Noted { count, at_ms: 7, channel: Some("c".into()), detail: "x".into(), ..Noted::default() };
+    let done = vec![("c".to_owned(), "m".to_owned())];
+    let record = |reason: &str, count| {
+        let (link, reason) = ("a@g".into(), reason.into());
+        Record::Gap { link, reason, noted: noted(count), done: done.clone() }
+    };
+    let mut kept = Kept::default();
+    for record in [record("oversize", 1), record("oversize", 4), record("of_a_newer_version", 2), record("oversize", 4)]
+    {
+        kept.apply(record);
+    }
+    let mut again = kept.clone();
+    kept.records().into_iter().for_each(|record| again.apply(record));
+    assert_eq!((&again, kept.gaps.len()), (&kept, 2));
+    assert_eq!(kept.done[&("a@g".into(), "c".into())], ["m"], "counted and finished in one record");
+    assert_eq!(kept.gaps[&("a@g".into(), "oversize".into())].count, 4);
+}
+
+/// A message that every agent fails at, killed at `ms`: answered or counted, and not both.
+#[test]
+fn a_turn_that_is_given_up_is_counted_once_at_whatever_moment_the_daemon_is_killed() {
+    for ms in (12_040..12_140).chain(0..60).chain(2_000..2_060) {
+        let mut w = World::chatty(ms);
+        w.run_live();
+        w.agent().habit = Habit::Fails;
+        w.say("general", "alice", "hi");
+        w.at(ms, World::crash);
+        w.run_for(mins(3));
+        assert_eq!((counted(&w, Gap::TurnFailed), w.answers("general").len()), (1, 0), "killed at {ms} ms");
+        w.agent().habit = Habit::Echo;
+        w.crash();
+        w.run_for(mins(2));
+        assert_eq!((counted(&w, Gap::TurnFailed), w.answers("general").len()), (1, 0), "killed at {ms} ms");
+    }
+}
+
+#[test]
+fn what_is_passed_over_is_counted_once_at_whatever_moment_the_daemon_is_killed() {
+    for ms in (0..9_000).step_by(97).chain(0..40) {
+        let mut w = narrow(ms);
+        w.run_live();
+        w.agent().takes_ms = 1_500;
+        for n in 0..3 {
+            w.say("general", "alice", &format!("m{n}"));
+            w.say("general", "alice", &large());
+        }
+        w.at(ms, World::crash);
+        w.run_for(mins(2));
+        let before = counted(&w, Gap::Oversize);
+        w.crash();
+        w.run_for(mins(1));
+        assert_eq!((before, counted(&w, Gap::Oversize)), (3, 3), "killed at {ms} ms");
+        assert_eq!(w.answers("general"), ["re: m0", "re: m1", "re: m2"], "killed at {ms} ms");
+    }
+}
+
+#[test]
+fn what_waits_behind_a_slow_agent_is_not_counted_again_at_every_restart() {
+    let mut w = narrow(2);
+    w.run_live();
+    w.agent().habit = Habit::Hangs;
+    w.say("general", "alice", "the cursor stands before this");
+    (0..3).for_each(|_| drop(w.say("general", "alice", &large())));
+    for _ in 0..4 {
+        w.run_for(secs(30));
+        w.crash();
+    }
+    w.agent().habit = Habit::Echo;
+    w.run_for(mins(15));
+    assert_eq!((counted(&w, Gap::Oversize), w.answers("general").len()), (3, 1));
+}
+
+#[test]
+fn a_history_that_was_cut_is_counted_once_over_restarts_and_says_where() {
+    let mut w = World::chatty(3);
+    w.run_live();
+    let first = w.say("general", "alice", "one");
+    w.run_for(mins(2));
+    w.say("general", "alice", "two");
+    w.run_for(mins(2));
+    w.kill();
+    (0..30).for_each(|n| drop(w.say("general", "alice", &format!("m{n}"))));
+    w.guild().model.cut_history("general", 10);
+    w.agent().habit = Habit::Hangs;
+    w.start();
+    for _ in 0..3 {
+        w.run_for(secs(40));
+        w.crash();
+    }
+    w.agent().habit = Habit::Echo;
+    w.run_for(mins(20));
+    assert_eq!(counted(&w, Gap::HistoryCut), 1, "{:?}", w.link().last_gap);
+    let last = w.link().last_gap.clone().unwrap();
+    let kept = w.halls[0].model.channels["general"].messages.first().map(|message| message.id.clone());
+    assert_eq!((last.reason, last.channel.as_deref(), last.to), ("history_cut", Some("general"), kept));
+    assert!(last.from.is_some_and(|from| from > first), "the last message before it");
+    assert_eq!(w.answers("general").len(), 12);
+}
+
+#[test]
+fn a_flood_of_gaps_is_written_with_the_cursors_and_not_each() {
+    let mut w = World::chatty(4);
+    w.guild().model.add_person("robot", "Robot", true);
+    w.guild().model.channels.get_mut("general").unwrap().members.insert("robot".into());
+    w.run_live();
+    (0..20).for_each(|n| drop(w.say("general", "robot", &format!("@recruiter {n}"))));
+    w.run_for(secs(20));
+    let (stores, from) = (w.story.count("store"), w.at);
+    for n in 0..300 {
+        w.say("general", "robot", &format!("@recruiter more {n}"));
+        w.run_for(50);
+    }
+    let (stores, seconds) = (w.story.count("store") - stores, (w.at - from) / 1000);
+    w.run_for(secs(10));
+    assert_eq!(counted(&w, Gap::BotBudget), 300);
+    assert!(stores as u64 <= seconds / 5 + 1, "{stores} writes in {seconds} s");
+    w.crash();
+    w.run_for(mins(1));
+    let (gaps, answers) = (counted(&w, Gap::BotBudget), w.answers("general").len());
+    assert!(
+        answers <= 40 && gaps == 320 - answers as u64,
+        "{gaps} gaps, {answers} answers: what was not written is read again"
+    );
+}
+
+#[test]
+fn gaps_go_with_an_agent_that_leaves_and_come_back_with_it() {
+    let mut w = narrow(5);
+    w.run_live();
+    w.say("general", "alice", &large());
+    w.run_for(secs(20));
+    let agent = w.settings.agents.pop().unwrap();
+    w.ask(Command::Reload(Box::new(w.settings.clone())));
+    w.run_for(mins(1));
+    w.crash();
+    w.settings.agents.push(agent);
+    w.ask(Command::Reload(Box::new(w.settings.clone())));
+    w.run_for(mins(1));
+    assert_eq!(counted(&w, Gap::Oversize), 1);
+}
+
+#[test]
+fn people_see_the_worst_reason_first_and_the_last_gap_in_words() {
+    let json = r#"{"links":[{"agent":"rex","guild":"acme","state":"live","gaps":6,
+        "gaps_by_reason":{"bot_budget":3,"oversize":1,"turn_failed":2},
+        "last_gap":{"at":"2026-11-23T11:58:30Z","reason":"turn_failed","channel":"general","detail":"message 7\u001b[2J"}}]}"#;
+    let screen = View::read(json).unwrap().screen(1_795_435_200_000);
+    let told = "    6 lost to gaps: 2 turn_failed, 1 oversize, 3 bot_budget\n    \
+        the last in general, 1m 30s ago: turn_failed: the agent failed three times at a message; message 7 [2J\n";
+    assert!(screen.contains(told), "{screen}");
+}
