@@ -83,7 +83,11 @@ impl Control {
     /// # Errors
     /// A sentence with the path and what to do.
     pub fn bind(path: &Path, executor: &Rc<LocalExecutor<'static>>, post: Post) -> std::io::Result<Self> {
-        let told = |error: Error| Error::new(error.kind(), format!("{}: {error}", path.display()));
+        let told = |error: Error| {
+            let folder = path.parent().filter(|_| error.kind() == ErrorKind::PermissionDenied);
+            let what = folder.map(|folder| super::give(folder, "750")).unwrap_or_default();
+            Error::new(error.kind(), format!("{}: {error}{what}", path.display()))
+        };
         make_folder(path).map_err(told)?;
         make_way(path).map_err(told)?;
         let listener = listen_at(path).map_err(told)?;

@@ -55,3 +55,9 @@ pub type Post = smol::channel::Sender<Happening>;
 fn clip(text: &str) -> String {
     Clipped::to(text, 160).to_string()
 }
+
+/// What to do about a directory that the daemon's user may not use, behind the error's words.
+fn give(directory: &std::path::Path, mode: &str) -> String {
+    let user = rustix::process::geteuid().as_raw();
+    format!("; give it to the daemon's user: install -d -o {user} -m {mode} {}", directory.display())
+}

@@ -54,7 +54,11 @@ fn open(path: &Path, credentials: Option<&Path>) -> Result<File, String> {
             return Err(format!("{} is missing; put the key there, mode 0600", path.display()));
         }
         Err(error) => {
-            return Err(format!("{} cannot be opened: {error}; give it to the daemon's user", path.display()));
+            let user = rustix::process::geteuid().as_raw();
+            return Err(format!(
+                "{0} cannot be opened: {error}; give it to the daemon's user: chown {user} {0}",
+                path.display()
+            ));
         }
     };
     let metadata = file.metadata().map_err(|error| format!("{} cannot be looked at: {error}", path.display()))?;

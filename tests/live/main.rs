@@ -15,6 +15,7 @@ mod face;
 mod floods;
 mod frames;
 mod hearing;
+mod host;
 mod hostile;
 mod kills;
 mod letters;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         letters::SCENARIOS,
         agents::SCENARIOS,
         face::SCENARIOS,
+        host::SCENARIOS,
     ];
     let mut scenarios: Vec<&'static Scenario> = files.into_iter().flatten().collect();
     // the long ones first: the lanes end together

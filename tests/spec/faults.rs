@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 const FAULTS: &str = include_str!("../faults.md");
 const README: &str = include_str!("../../README.md");
 /// Rows whose test is still to be written; the number is written out so that it cannot grow in silence.
-const LATER: usize = 4;
+const LATER: usize = 0;
 /// Rows that no single machine can show.
 const CANNOT: usize = 0;
 /// How many faults each part of the catalogue has, numbered from 1.

@@ -3,7 +3,7 @@
 use crate::journal::{Failed, Files};
 use rustix::fs::FlockOperation;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{Error, Read, Write};
+use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
@@ -51,7 +51,11 @@ impl RealFiles {
     }
 
     fn failed(&self, error: &Error) -> Failed {
-        Failed(format!("{}: {error}", self.directory.display()))
+        let what = match error.kind() {
+            ErrorKind::PermissionDenied => crate::io::give(&self.directory, "700"),
+            _ => String::new(),
+        };
+        Failed(format!("{}: {error}{what}", self.directory.display()))
     }
 
     fn done<T>(&self, result: Result<T, Error>) -> Result<T, Failed> {
