@@ -171,5 +171,5 @@ fn an_address_that_is_silent_costs_a_quarter_of_a_second() {
     let stream = smol::block_on(connect(&dns, &target, 5_000)).unwrap();
     let took = clock::now().at.since_ms(begun);
     assert_eq!(stream.get_ref().peer_addr().unwrap(), living.local_addr().unwrap());
-    assert!((budget::STAGGER_MS - 5..budget::STAGGER_MS + 1_500).contains(&took), "{took} ms");
+    assert!((245..1_750).contains(&took), "{took} ms");
 }
