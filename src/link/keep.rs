@@ -49,7 +49,8 @@ impl Link {
     /// The journal is written as far as this: channels whose first cursor is in it may be joined.
     pub fn stored(&mut self, upto: u64, step: &mut Step<'_>) {
         let now = step.now.at;
-        self.stored_upto = upto;
+        // news of an earlier write may come late
+        self.stored_upto = self.stored_upto.max(upto);
         for channel in &mut self.channels {
             if matches!(channel.gate, Gate::Storing(seq) if seq <= upto) {
                 channel.gate = Gate::Open;
