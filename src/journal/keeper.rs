@@ -32,6 +32,8 @@ pub struct Keeper {
     confirmed: u64,
     /// When the last sync was.
     synced: Option<Moment>,
+    /// When a write or a sync last failed.
+    doubted: Option<Moment>,
     state: State,
 }
 
@@ -55,7 +57,7 @@ impl Keeper {
             None => State::Clean,
             Some(failed) => State::Failing { why: why(&failed), again: now.at.after_ms(budget::DISK_RETRY_MS) },
         };
-        (Self { log, mode, upto: 0, confirmed: 0, synced: None, state }, kept)
+        (Self { log, mode, upto: 0, confirmed: 0, synced: None, doubted: None, state }, kept)
     }
 
     /// Why nothing is written, while that is so.
@@ -89,7 +91,7 @@ impl Keeper {
                 self.state = State::Open { bytes: so_far + bytes, since, pressing: pressed || task.pressing };
                 if self.due().is_some_and(|due| due <= now) { Some(self.confirm(files, now)) } else { None }
             }
-            Err(failed) => Some(self.doubt(&failed)),
+            Err(failed) => Some(self.doubt(&failed, now)),
         }
     }
 
@@ -138,7 +140,7 @@ impl Keeper {
     fn confirm(&mut self, files: &mut dyn Files, now: Moment) -> Stored {
         match self.log.sync(files) {
             Ok(()) => self.clean(now),
-            Err(failed) => self.doubt(&failed),
+            Err(failed) => self.doubt(&failed, now),
         }
     }
 
@@ -147,8 +149,12 @@ impl Keeper {
         Stored { upto: self.upto, failed: None, again: false }
     }
 
-    /// Nothing is lost yet: all that is not confirmed lives in memory, and goes into a new file with the rest.
-    fn doubt(&mut self, failed: &Failed) -> Stored {
+    /// Nothing is lost yet: all that is not confirmed lives in memory, and goes into a new file with the rest. A disk that
+    /// fails again within a minute has failed: writing all of it for each record would wear it out.
+    fn doubt(&mut self, failed: &Failed, now: Moment) -> Stored {
+        if self.doubted.replace(now).is_some_and(|last| now.since_ms(last) < budget::DISK_RETRY_MS) {
+            return self.fail(failed, now);
+        }
         log::warn!("{}; all is written anew", why(failed));
         self.state = State::Doubtful;
         Stored { upto: self.confirmed, failed: None, again: true }

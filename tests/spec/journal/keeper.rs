@@ -130,6 +130,25 @@ fn a_write_that_fails_in_its_middle_loses_nothing_either() {
 }
 
 #[test]
+fn a_disk_that_fails_twice_in_a_minute_is_not_written_whole_for_every_record() {
+    let mut disk = Disk::new(8);
+    let mut keeper = opened(&mut disk, StateMode::Each);
+    keeper.take(&mut disk, &anew(1), Moment(0));
+    disk.fails_sync(1);
+    assert!(keeper.take(&mut disk, &task(2, true), Moment(1_000)).unwrap().again);
+    assert_eq!(upto(keeper.take(&mut disk, &anew(3), Moment(1_001))), Some(3));
+    disk.fails_sync(1);
+    let failed = keeper.take(&mut disk, &task(4, true), Moment(1_000 + budget::DISK_RETRY_MS - 1)).unwrap();
+    assert!(failed.failed.is_some() && !failed.again && failed.upto == 4, "{failed:?}");
+    let due = keeper.due().unwrap();
+    assert!(keeper.tick(&mut disk, due).unwrap().again);
+    assert_eq!(upto(keeper.take(&mut disk, &anew(5), due)), Some(5));
+    disk.fails_sync(1);
+    let later = due.after_ms(budget::DISK_RETRY_MS);
+    assert!(keeper.take(&mut disk, &task(6, true), later).unwrap().failed.is_none(), "one in a minute is no failure");
+}
+
+#[test]
 fn while_the_disk_fails_nobody_waits_and_once_a_minute_all_is_offered_again() {
     type Break = fn(&mut Disk, bool);
     let breaks: [Break; 3] = [|d, on| d.full = on, |d, on| d.read_only = on, |d, on| d.gone = on];
