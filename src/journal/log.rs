@@ -178,7 +178,7 @@ impl Log {
             return;
         }
         wire::encode(record, self.seq, out);
-        self.seq += 1;
+        self.seq = self.seq.saturating_add(1);
     }
 
     /// The log's files in their order.

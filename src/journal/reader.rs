@@ -81,7 +81,7 @@ impl Reader {
                 Some((whole, more))
             }) {
                 (*self, said.based, rest) = (whole, true, more);
-                said.replayed.records = self.next - header.first;
+                said.replayed.records = self.next.saturating_sub(header.first);
                 said.replayed.good_bytes += base_bytes;
             } else {
                 // what it has of its records is true; what it does not say may be in the files before it
@@ -124,7 +124,7 @@ impl Reader {
                     rest = rest.get(length..).unwrap_or_default();
                     replayed.records += 1;
                     replayed.good_bytes += length;
-                    self.next += u64::from(numbered);
+                    self.next = self.next.saturating_add(u64::from(numbered));
                 }
                 Err(why) => {
                     replayed.why_cut = Some(why);

@@ -77,7 +77,8 @@ pub fn name(number: u64) -> String {
 /// The number of the segment with this name.
 pub(super) fn number(of: &str) -> Option<u64> {
     let digits = of.strip_prefix("journal.")?;
-    let plain = digits.len() >= 6 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    // so many digits never overflow
+    let plain = (6..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     plain.then(|| digits.parse().ok())?
 }
 

@@ -199,3 +199,17 @@ fn a_journal_of_no_bytes_is_nothing_new() {
     assert_eq!(opened(&mut disk).1, super::kept(&[cursor("c", None, None)]));
     assert_eq!(replay(&journal(&[])).1.why_cut, None);
 }
+
+#[test]
+fn numbers_at_their_end_are_no_reason_to_panic() {
+    let (mut disk, records) = (Disk::new(11), [cursor("c", None, Some("1")), cursor("d", None, None)]);
+    let mut bytes = Header { first: u64::MAX, base_bytes: None }.bytes().to_vec();
+    records.iter().for_each(|record| encode(record, u64::MAX, &mut bytes));
+    disk.put(&segment::name(999_999), &bytes);
+    disk.put("journal.18446744073709551615", b"not ours");
+    let kept = opened(&mut disk).1;
+    let (mut log, again) = opened(&mut disk);
+    assert!(kept == again && kept.cursors.contains_key(&place("c")));
+    log.append(&mut disk, &records).unwrap();
+    assert!(disk.names().contains(&"journal.18446744073709551615"), "what is not ours stays");
+}
