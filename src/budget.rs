@@ -171,8 +171,8 @@ pub const ATTACHMENT_BYTES: u64 = 64 * 1024 * 1024;
 /// A key file.
 pub const KEY_BYTES: usize = 4 * 1024;
 
-/// The journal is written anew when its log grows past this, and past twice what is live: flash takes a third more bytes
-/// for it at most, and a start reads it in no time.
+/// The journal is written anew when its log grows past this, and past twice what is live: that costs flash half as many
+/// bytes again at most, and a start reads it in no time.
 pub const JOURNAL_BYTES: usize = 256 * 1024;
 /// A segment of the log takes no more records past this: what is broken in one costs no other.
 pub const JOURNAL_SEGMENT_BYTES: usize = 64 * 1024;
@@ -184,7 +184,7 @@ pub const JOURNAL_UNSURE_BYTES: usize = GROUP_BYTES + JOURNAL_RECORD_BYTES;
 /// Files set aside that are kept: a whole log of a newer version can be taken back.
 pub const JOURNALS_ASIDE: usize = 8;
 /// `state: group`: what something waits for is synced so long after the last sync, or at once where that is longer ago. Each
-/// sync costs the page that it ends in once more: at 20 messages a second 250 ms cost 1 KB a message, a second 0.4 KB.
+/// sync costs the page that it ends in once more: at 20 messages a second 250 ms cost 1.1 KB a message, a second 0.46 KB.
 pub const GROUP_MS: u64 = 1_000;
 /// `state: group`: what nothing waits for is synced so long after it was written, or with the next that is waited for.
 pub const GROUP_LAZY_MS: u64 = 5_000;

@@ -25,6 +25,7 @@ mod runner;
 mod scene;
 mod the_guild_itself;
 mod tls;
+mod writes;
 
 use runner::{Ended, Scenario};
 use std::process::ExitCode;
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         agents::SCENARIOS,
         face::SCENARIOS,
         host::SCENARIOS,
+        writes::SCENARIOS,
     ];
     let mut scenarios: Vec<&'static Scenario> = files.into_iter().flatten().collect();
     // the long ones first: the lanes end together
