@@ -72,7 +72,7 @@ pub fn living() -> BTreeSet<String> {
     let scenarios = ["live", "interop"]
         .into_iter()
         .flat_map(|kind| sources(&tests.join(kind)).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
-    let others = [("bench: tests/bench/idle", "bench/idle"), ("demo", "demo/main.rs")];
+    let others = [("bench: tests/bench/idle", "bench/idle"), ("demo", "demo/main.rs"), ("seeds", "spec/search.rs")];
     let others = others.into_iter().filter(|(_, file)| tests.join(file).is_file()).map(|(name, _)| name.to_owned());
     spec.chain(scenarios).chain(others).collect()
 }

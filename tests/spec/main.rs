@@ -32,6 +32,7 @@ mod living;
 mod loopback;
 mod lossy;
 mod outbox;
+mod planted;
 mod promises;
 mod readme;
 mod reason;

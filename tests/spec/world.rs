@@ -13,6 +13,7 @@ pub mod happening;
 #[path = "../guild/model.rs"]
 pub mod model;
 pub mod outputs;
+pub mod plant;
 mod server;
 pub mod setup;
 pub mod story;
@@ -21,6 +22,7 @@ pub use agent::Habit;
 pub use disk::Disk;
 pub use hall::{Hall, What};
 pub use model::{Fault, Rejection};
+pub use plant::Plant;
 
 use agent::Hand;
 use guild_bridge::journal::{Keeper, Task};
@@ -47,6 +49,8 @@ pub const fn mins(m: u64) -> u64 {
 
 /// Who asks for the status samples.
 const WATCHER: Client = Client(u32::MAX);
+/// What a killed daemon was told in its last moments may not have been written yet.
+const UNKEPT_MS: u64 = 50;
 /// More steps than this at one moment is a loop without rest.
 const STEPS_AT_ONCE: u32 = 20_000;
 
@@ -67,6 +71,8 @@ pub struct World {
     pub discarded: Vec<String>,
     /// When the daemon said that it may end.
     pub ended_at: Option<u64>,
+    /// A bug that is planted, to see it found.
+    pub plant: Option<Plant>,
     /// What clients were told.
     pub told: Vec<(Client, Told)>,
     seed: u64,
@@ -90,6 +96,9 @@ pub struct World {
     clients: u32,
     /// The daemon stays ended until it is started.
     down: bool,
+    /// When the last life ended, and how much of what it was told last may be lost with it.
+    died: (u64, u64),
+    planted: plant::Growth,
 }
 
 impl World {
@@ -138,7 +147,7 @@ impl World {
 
     /// The daemon is killed and started again at once: what was not written is lost, perhaps in the middle of a record.
     pub fn crash(&mut self) {
-        self.note("the daemon is killed and starts again");
+        self.note(|| "the daemon is killed and starts again".into());
         self.kill();
         self.start();
     }
@@ -158,7 +167,7 @@ impl World {
 
     /// The power goes: the daemon is killed and stays so, and the disk keeps what was synced and some of the rest.
     pub fn power_cut(&mut self) {
-        self.note("the power goes");
+        self.note(|| "the power goes".into());
         self.kill();
         self.disk.power_cut();
     }
@@ -200,7 +209,11 @@ impl World {
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Relay(life, happening) if life == self.life => self.feed(happening),
+            Event::Relay(life, happening) if life == self.life => {
+                if let Some(happening) = self.planted_happening(happening) {
+                    self.feed(happening);
+                }
+            }
             Event::Relay(..) => {}
             Event::Guild(place, at_guild) => self.hall(place).take(at_guild),
             Event::WorkerFree(life, worker) if life == self.life => self.worker_free(worker),
@@ -255,7 +268,7 @@ impl World {
             return;
         }
         self.life += 1;
-        self.story.lives = self.life;
+        self.story.begins(self.at);
         self.ended_at = None;
         let now = self.now();
         let (keeper, kept) = Keeper::open(&mut self.disk, self.settings.state, now);
@@ -263,14 +276,16 @@ impl World {
         let seed = self.seed.wrapping_mul(31).wrapping_add(u64::from(self.life));
         let build_ms = hall::WALL - 86_400_000;
         let options = Options { attachments: "/run/attachments".into(), seed, build_ms };
-        let relay = Relay::new(self.settings.clone(), kept, options, self.now());
+        let relay = Relay::new(self.planted_settings(), kept, options, self.now());
         self.relay = Some(relay);
         self.perform();
         self.watch();
     }
 
     fn written(&mut self) {
-        let (Some(keeper), Some(task)) = (&mut self.keeper, self.tasks.pop_front()) else { return };
+        let Some(task) = self.tasks.pop_front() else { return };
+        let task = self.planted_task(task);
+        let Some(keeper) = &mut self.keeper else { return };
         if let Some(stored) = keeper.take(&mut self.disk, &task, Moment(self.at)) {
             self.feed(Happening::Disk(stored));
         }
@@ -279,6 +294,8 @@ impl World {
     fn end_of_life(&mut self) {
         self.relay = None;
         self.down = true;
+        self.died = (self.at, UNKEPT_MS);
+        self.story.hurries.push(self.at);
         self.keeper = None;
         self.tasks.clear();
         self.workers = Default::default();
@@ -293,7 +310,7 @@ impl World {
         }
         for hand in self.hands.values_mut() {
             hand.id = None;
-            hand.open.clear();
+            hand.leave(self.at, self.life, agent::Ended::Later);
         }
     }
 
@@ -304,7 +321,9 @@ impl World {
             for (due, event) in std::mem::take(&mut self.halls[place].out) {
                 self.push(due, event);
             }
-            self.story.notes.append(&mut self.halls[place].notes);
+            let notes = std::mem::take(&mut self.halls[place].notes);
+            self.story.notes.extend(notes);
+            self.halls[place].aloud = self.story.aloud;
             for (at, line) in std::mem::take(&mut self.halls[place].transcript) {
                 self.story.tell(at, line);
             }

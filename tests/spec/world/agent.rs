@@ -1,9 +1,9 @@
-//! Local agents: what they do with a turn.
+//! Local agents: what they do with a turn, and what became of each turn they had.
 
 use guild_bridge::agent::Said;
 use guild_bridge::message::{AgentId, Turn};
 use guild_bridge::reason::{Reason, Why};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 /// What an agent does with one turn.
 #[derive(Clone, Debug)]
@@ -14,6 +14,8 @@ pub enum Habit {
     Says(String),
     /// Says these in turn; the last ends the turn.
     Parts(Vec<String>),
+    /// Answers `re: TEXT#0` and so on, so many parts.
+    Numbered(u8),
     /// Answers twice with a final reply.
     Doubles,
     /// Has nothing to say.
@@ -22,6 +24,8 @@ pub enum Habit {
     Hangs,
     /// Fails.
     Fails,
+    /// Fails at this message whenever it is asked.
+    Refuses,
     /// Asks for time.
     Busy(Option<u64>),
     /// Is not there.
@@ -35,6 +39,19 @@ pub enum Habit {
 pub struct Asked {
     pub at: u64,
     pub turn: Turn,
+}
+
+/// What became of a turn last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It has it.
+    Open,
+    /// It said its last.
+    Replied,
+    /// The attempt failed: by its word, its deadline, or its end.
+    Failed,
+    /// It asked for time, or is not there.
+    Later,
 }
 
 /// One agent of the daemon.
@@ -58,8 +75,13 @@ pub struct Hand {
     pub sent: Vec<(String, Result<String, &'static str>)>,
     /// Turns it has now.
     pub open: Vec<Turn>,
-    /// Faults that a schedule gave it.
-    pub failures: u32,
+    /// What it says to a message that it was asked about before, by guild and message: the same as then.
+    pub plans: BTreeMap<(String, String), Habit>,
+    /// By guild and message: the last attempt that failed, and what became of the turn last, when, in which life.
+    pub failed: BTreeMap<(String, String), u32>,
+    pub ended: BTreeMap<(String, String), (Ended, u64, u32)>,
+    /// Turns that were given again though nothing was wrong.
+    pub again_without_cause: Vec<(u64, String)>,
     /// The most it had at once.
     pub open_peak: usize,
 }
@@ -77,7 +99,10 @@ impl Hand {
             cancelled: Vec::new(),
             sent: Vec::new(),
             open: Vec::new(),
-            failures: 0,
+            plans: BTreeMap::new(),
+            failed: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            again_without_cause: Vec::new(),
             open_peak: 0,
         }
     }
@@ -89,7 +114,13 @@ impl Hand {
 
     /// What it says to a turn, and when.
     pub fn take(&mut self, turn: &Turn) -> Vec<(u64, Said<'static>)> {
-        let habit = self.next.pop_front().unwrap_or_else(|| self.habit.clone());
+        let place = place_of(turn);
+        let mut habit = self.next.pop_front().unwrap_or_else(|| self.habit.clone());
+        if matches!(habit, Habit::Echo | Habit::Numbered(_) | Habit::None | Habit::Refuses) {
+            habit = self.plans.entry(place).or_insert(habit).clone();
+        } else if let (Habit::Doubles | Habit::Garbles, Some(plan)) = (&habit, self.plans.get(&place)) {
+            habit = plan.clone();
+        }
         let id = || turn.id.clone().into();
         let reply = |text: &str, last| Said::Reply { turn: id(), text: text.to_owned().into(), last };
         let takes = self.takes_ms;
@@ -100,13 +131,17 @@ impl Hand {
                 let last = texts.len() - 1;
                 texts.iter().enumerate().map(|(i, t)| (takes * (i as u64 + 1), reply(t, i == last))).collect()
             }
+            Habit::Numbered(count) => {
+                let text = |i| format!("re: {}#{i}", turn.message.text);
+                (0..count).map(|i| (takes * (u64::from(i) + 1), reply(&text(i), i + 1 == count))).collect()
+            }
             Habit::Doubles => {
                 let text = format!("re: {}", turn.message.text);
                 vec![(takes, reply(&text, true)), (takes + 5, reply(&text, true))]
             }
             Habit::None => vec![(takes, Said::None { turn: id() })],
             Habit::Hangs => Vec::new(),
-            Habit::Fails => {
+            Habit::Fails | Habit::Refuses => {
                 vec![(takes, Said::Failed { turn: id(), why: Why::new(Reason::AgentFailed, "exit status 1") })]
             }
             Habit::Busy(retry_ms) => vec![(takes, Said::Busy { turn: id(), retry_ms })],
@@ -119,4 +154,61 @@ impl Hand {
             }
         }
     }
+
+    /// What it has for a message, once it came to answer it.
+    pub fn texts_for(&self, guild: &str, message: &str, text: &str) -> Vec<String> {
+        match self.plans.get(&(guild.into(), message.into())) {
+            Some(Habit::None | Habit::Refuses) => Vec::new(),
+            Some(Habit::Numbered(count)) => (0..*count).map(|i| format!("re: {text}#{i}")).collect(),
+            _ => vec![format!("re: {text}")],
+        }
+    }
+
+    /// Whether it had a message, and said its last about it.
+    pub fn settled(&self, guild: &str, message: &str) -> bool {
+        let place = (guild.to_owned(), message.to_owned());
+        self.ended.get(&place).is_some_and(|(ended, ..)| *ended == Ended::Replied)
+    }
+
+    /// Whether the turn about a message was given up: its third attempt failed, and nothing came of it since.
+    pub fn gave_up(&self, guild: &str, message: &str) -> bool {
+        let place = (guild.to_owned(), message.to_owned());
+        let over = self.ended.get(&place).is_some_and(|(ended, ..)| *ended == Ended::Failed);
+        over && self.failed.get(&place).is_some_and(|attempt| *attempt >= 3)
+    }
+
+    /// A turn is given: where it was given before, and answered or is still open, that wants a cause. A life of the daemon
+    /// that ended at `died` may have lost what it was told in its last `unkept_ms`.
+    pub fn got(&mut self, at: u64, life: u32, turn: &Turn, died: u64, unkept_ms: u64) {
+        let place = place_of(turn);
+        let cause = match self.ended.get(&place) {
+            None | Some((Ended::Failed | Ended::Later, ..)) => true,
+            Some((Ended::Open, _, then)) => *then < life,
+            Some((Ended::Replied, when, then)) => *then < life && died <= when + unkept_ms,
+        };
+        if !cause {
+            self.again_without_cause.push((at, format!("{} again: {:?}", turn.message.text, self.ended.get(&place))));
+        }
+        self.ended.insert(place, (Ended::Open, at, life));
+    }
+
+    /// A turn that it had is over, for now or for good.
+    pub fn over(&mut self, at: u64, life: u32, turn: &str, ended: Ended) {
+        let Some(place) = self.open.iter().position(|t| t.id == turn) else { return };
+        let turn = self.open.remove(place);
+        if ended == Ended::Failed {
+            self.failed.insert(place_of(&turn), turn.attempt);
+        }
+        self.ended.insert(place_of(&turn), (ended, at, life));
+    }
+
+    /// It is gone, or dismissed, with all its turns.
+    pub fn leave(&mut self, at: u64, life: u32, ended: Ended) {
+        let open: Vec<String> = self.open.iter().map(|t| t.id.clone()).collect();
+        open.iter().for_each(|turn| self.over(at, life, turn, ended));
+    }
+}
+
+fn place_of(turn: &Turn) -> (String, String) {
+    (turn.conv.guild.clone(), turn.message.id.clone())
 }

@@ -35,8 +35,15 @@ impl World {
     }
 
     /// Something for whoever replays a seed.
-    pub fn note(&mut self, note: impl Into<String>) {
-        self.story.notes.push((self.at, note.into()));
+    pub fn note(&mut self, note: impl FnOnce() -> String) {
+        let at = self.at;
+        self.story.note(at, note);
+    }
+
+    /// Every link has its channels and has begun in them.
+    pub fn listed(&self) -> bool {
+        let links = &self.story.status.links;
+        !self.disk.is_empty() && !links.is_empty() && links.iter().all(|l| l.channels_joined > 0)
     }
 
     /// Alice says something in general that no socket brings.
@@ -130,6 +137,9 @@ impl World {
 
     /// A client that is known asks for something more.
     pub fn ask_as(&mut self, client: Client, command: Command) {
+        if !matches!(command, Command::Status | Command::Send { .. } | Command::Tail { .. }) {
+            self.story.hurries.push(self.at);
+        }
         self.feed(Happening::Control(client, command));
     }
 

@@ -14,8 +14,8 @@ impl Hall {
         self.calls.push((self.now, route.clone(), channel.clone(), request.clone()));
         let what = self.strike(&route, &channel);
         let bearer = request.bearer.as_deref().unwrap_or_default();
-        self.note(format!("{target} {bearer} {} {what:?}", request.body));
-        let back = self.now + self.latency_ms;
+        self.note(|| format!("{target} {bearer} {} {what:?}", request.body));
+        let back = self.now + self.way_ms();
         let failed = |reason, sent| Response::Failed(Why::new(reason, "simulated"), sent);
         let (at, response) = match what {
             _ if !self.up => (back, failed(Reason::NetRefused, false)),
@@ -33,14 +33,14 @@ impl Hall {
                 (back, Response::Got(Head { status, content_type, ..Head::default() }, body.into_bytes()))
             }
             Some(What::LostAfter) => {
-                self.answer(&target, request);
+                self.answer((&route, &channel, &target), request);
                 (back, failed(Reason::NetClosed, true))
             }
-            Some(What::Slow(ms)) => match self.answer(&target, request) {
+            Some(What::Slow(ms)) => match self.answer((&route, &channel, &target), request) {
                 Some((_, response)) => (back + ms, response),
                 None => (back + ms, failed(Reason::NetClosed, true)),
             },
-            None => match self.answer(&target, request) {
+            None => match self.answer((&route, &channel, &target), request) {
                 Some((wait, response)) => (back + wait, response),
                 None => (back, failed(Reason::NetClosed, true)),
             },
@@ -63,12 +63,15 @@ impl Hall {
     }
 
     /// The model's answer and how much later than the network it comes; None when its answer is lost.
-    fn answer(&mut self, target: &str, request: &Request) -> Option<(u64, Response)> {
+    fn answer(&mut self, (route, channel, target): (&str, &str, &str), request: &Request) -> Option<(u64, Response)> {
         let wall = self.wall();
         let method = if request.post { "POST" } else { "GET" };
         let (bearer, key) = (request.bearer.as_deref(), request.key.as_deref());
         let asked = model::Request { method, target, bearer, key, body: request.body.as_bytes() };
         let answer = self.model.http(&asked, wall);
+        if route == "post" && answer.status == 201 && self.planted_post(channel) {
+            self.model.http(&model::Request { key: None, ..asked }, wall);
+        }
         self.flush();
         let wait = match answer.delivery {
             Delivery::Now => 0,

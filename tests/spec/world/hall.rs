@@ -3,6 +3,7 @@
 
 use super::happening::{AtGuild, Event, Happening, Request, Socket};
 use super::model::{Model, Options, Push, Rejection, Session, Verdict};
+use super::plant::{Growth, Plant};
 use super::{line_of, model};
 use guild_bridge::budget;
 use guild_bridge::reason::{Reason, Why};
@@ -59,6 +60,11 @@ pub struct Hall {
     pub name: String,
     pub model: Model,
     pub latency_ms: u64,
+    /// Up to so much more, for each answer and each frame by itself: HTTP and socket overtake each other.
+    pub jitter_ms: u64,
+    pub rng: fastrand::Rng,
+    /// Notes are kept.
+    pub aloud: bool,
     /// Somebody listens.
     pub up: bool,
     /// Packets vanish, both ways.
@@ -97,6 +103,8 @@ pub struct Hall {
     pub now: u64,
     pub(super) seats: BTreeMap<Session, Socket>,
     pub(super) deaf: Vec<Session>,
+    pub plant: Option<Plant>,
+    pub(super) planted: Growth,
     pub(super) place: usize,
     pub(super) packets: u64,
 }
@@ -107,6 +115,9 @@ impl Hall {
             name: name.into(),
             model: Model::new(Options::default()),
             latency_ms: 5,
+            jitter_ms: 0,
+            rng: fastrand::Rng::with_seed(1),
+            aloud: false,
             up: true,
             dark: false,
             stuck: false,
@@ -132,6 +143,8 @@ impl Hall {
             now: 0,
             seats: BTreeMap::new(),
             deaf: Vec::new(),
+            plant: None,
+            planted: Growth::default(),
             place,
             packets: 0,
         }
@@ -146,14 +159,21 @@ impl Hall {
     pub fn say(&mut self, channel: &str, author: &str, text: &str) -> String {
         let wall = self.wall();
         let id = self.model.say(channel, author, text, wall);
-        self.note(format!("{author} says {id} in {channel}"));
+        self.note(|| format!("{author} says {id} in {channel}"));
         self.flush();
         id
     }
 
     /// Something for whoever replays a seed.
-    pub fn note(&mut self, note: String) {
-        self.notes.push((self.now, note));
+    pub fn note(&mut self, note: impl FnOnce() -> String) {
+        if self.aloud {
+            self.notes.push((self.now, note().chars().take(160).collect()));
+        }
+    }
+
+    /// How long something takes from here to the bridge, this time.
+    pub fn way_ms(&mut self) -> u64 {
+        self.latency_ms + if self.jitter_ms == 0 { 0 } else { self.rng.u64(..=self.jitter_ms) }
     }
 
     /// Somebody answers a message.

@@ -1,16 +1,17 @@
 //! What the relay wants is done: by the network, the workers, the agents and the disk.
 
-use super::agent::{Asked, Hand};
+use super::agent::{Asked, Ended, Hand};
 use super::calls::route_of;
 use super::happening::{AtGuild, Event, Happening, Request, Socket};
 use super::{World, story};
 use guild_bridge::agent::Said;
+use guild_bridge::budget;
 use guild_bridge::call::{self, Method, Sink, Ticket};
 use guild_bridge::journal::Task;
 use guild_bridge::message::{AgentId, Line, Turn};
 use guild_bridge::moment::Moment;
 use guild_bridge::port::{Output, Told};
-use guild_bridge::status::Status;
+use guild_bridge::status::{LinkStatus, Status};
 use std::collections::VecDeque;
 
 /// One worker thread: one call at a time.
@@ -36,14 +37,21 @@ impl World {
     fn perform_one(&mut self, output: Output) {
         match output {
             Output::Dial { line, url, guild } => self.dial(line, url, usize::from(guild)),
-            Output::Send(line, frame) => self.frame(line, frame.into()),
+            Output::Send(line, frame) => {
+                let frame = self.planted_frame(frame.into());
+                self.frame(line, frame);
+            }
             Output::HangUp(line, last) => self.hang_up(line, last.map(Into::into)),
             Output::Call(ticket, call) => self.call(ticket, call),
-            Output::Ask(agent, turn) => self.give(agent, *turn),
+            Output::Ask(agent, turn) => {
+                self.planted_turn(agent, &turn);
+                self.give(agent, *turn);
+            }
             Output::Cancel(agent, turn, why) => {
-                let at = self.at;
+                let (at, life) = (self.at, self.life);
                 let hand = self.hand_of(agent);
-                hand.open.retain(|t| t.id != turn);
+                let ended = if why == guild_bridge::agent::Cancel::Timeout { Ended::Failed } else { Ended::Later };
+                hand.over(at, life, &turn, ended);
                 hand.cancelled.push((at, turn, why.word()));
             }
             Output::Sent(agent, id, sent) => {
@@ -55,8 +63,9 @@ impl World {
             }
             Output::Hire(agent, settings) => self.hire(agent, settings.name),
             Output::Dismiss(agent) => {
+                let (at, life) = (self.at, self.life);
                 let hand = self.hand_of(agent);
-                hand.open.clear();
+                hand.leave(at, life, Ended::Later);
                 hand.id = None;
                 self.names.remove(&agent);
             }
@@ -87,6 +96,7 @@ impl World {
         let open = self.lines.keys().filter(|l| l.link == line.link).count();
         assert!(open <= 2, "more than two connections of one link at once");
         self.story.tell(self.at, "dial");
+        self.story.dials.entry((self.life, line.link.0)).or_default().push(self.at);
         let due = self.at + self.halls[place].latency_ms;
         self.places.insert(line, place);
         self.push(due, Event::Guild(place, AtGuild::Dialled(self.socket(line), url)));
@@ -182,21 +192,20 @@ impl World {
         self.hands.get_mut(name).expect("an agent of this world")
     }
 
-    fn give(&mut self, agent: AgentId, turn: Turn) {
-        let (at, life) = (self.at, self.life);
+    pub(super) fn give(&mut self, agent: AgentId, turn: Turn) {
+        let (at, life, (died, unkept_ms)) = (self.at, self.life, self.died);
         let name = self.names.get(&agent).expect("an agent that was hired").clone();
         let parallel = self.settings.agents.iter().find(|a| a.name == name).map_or(64, |a| usize::from(a.parallel));
         let hand = self.hand_of(agent);
-        let again = hand.open.iter().position(|t| t.id == turn.id);
-        again.map(|at| hand.open.remove(at));
+        hand.got(at, life, &turn, died, unkept_ms);
+        hand.open.retain(|t| t.id != turn.id);
         let same = hand.open.iter().find(|t| t.conv.key == turn.conv.key);
         assert!(same.is_none(), "two open turns in one conversation: {same:?} {turn:?}");
         hand.open.push(turn.clone());
         hand.open_peak = hand.open_peak.max(hand.open.len());
         assert!(hand.open.len() <= parallel, "more turns open than `parallel`: {parallel}");
         hand.asked.push(Asked { at, turn: turn.clone() });
-        let note = format!("asks about {} ({}), attempt {}", turn.message.id, turn.message.text, turn.attempt);
-        self.story.notes.push((at, note.chars().take(120).collect()));
+        self.note(|| format!("asks about {} ({}), attempt {}", turn.message.id, turn.message.text, turn.attempt));
         let hand = self.hand_of(agent);
         for (ms, said) in hand.take(&turn) {
             self.push(at + ms, Event::Relay(life, Happening::Agent(agent, said)));
@@ -206,23 +215,20 @@ impl World {
     /// What an agent says is noted on its way to the relay.
     pub(super) fn hear(&mut self, happening: &Happening) {
         let Happening::Agent(agent, said) = happening else { return };
-        self.note(format!("agent: {said:?}").chars().take(120).collect::<String>());
-        let ended = match said {
-            Said::Reply { turn, last: true, .. }
-            | Said::None { turn }
-            | Said::Failed { turn, .. }
-            | Said::Busy { turn, .. }
-            | Said::Absent { turn, .. } => turn.as_ref(),
-            Said::Gone(_) => {
-                if self.names.contains_key(agent) {
-                    self.hand_of(*agent).open.clear();
-                }
-                return;
-            }
-            _ => return,
-        };
-        if self.names.contains_key(agent) {
-            self.hand_of(*agent).open.retain(|t| t.id != ended);
+        self.note(|| format!("agent: {said:?}"));
+        let (at, life) = (self.at, self.life);
+        if !self.names.contains_key(agent) {
+            return;
+        }
+        let hand = self.hand_of(*agent);
+        match said {
+            Said::Reply { turn, last: true, .. } | Said::None { turn } => hand.over(at, life, turn, Ended::Replied),
+            Said::Failed { turn, .. } => hand.over(at, life, turn, Ended::Failed),
+            Said::Busy { turn, .. } | Said::Absent { turn, .. } => hand.over(at, life, turn, Ended::Later),
+            Said::Gone(_) => hand.leave(at, life, Ended::Failed),
+            // a newer one takes over what is open
+            Said::Here => hand.leave(at, life, Ended::Later),
+            _ => {}
         }
     }
 
@@ -233,18 +239,37 @@ impl World {
     }
 
     /// A sample of the status, held against what the world knows.
-    fn sample(&mut self, status: Status) {
+    fn sample(&mut self, mut status: Status) {
+        self.lie(&mut status);
         for link in &status.links {
             let known = self.story.status.links.iter().find(|k| k.agent == link.agent && k.guild == link.guild);
             if known.is_none_or(|k| k.state != link.state || k.detail != link.detail) {
                 self.assert_no_secret(&serde_json::to_string(&status).expect("a status is JSON"));
             }
             assert!(link.channels_proven <= link.channels_total, "more channels proven than there are: {link:?}");
-            if link.state == "live" {
-                self.assert_proven(&story::link_name(link));
-            }
+            assert!(link.outbox_depth <= budget::OUTBOX_POSTS + 64, "the outbox has no bound: {link:?}");
+            self.assert_truthful(link);
         }
         self.story.sample(self.at, status);
+    }
+
+    /// What the link says of itself is what the world sees from outside.
+    fn assert_truthful(&self, link: &LinkStatus) {
+        let name = story::link_name(link);
+        let greeted = self.socket_of(&name).is_some();
+        // a token that no model minted is nobody's
+        let known = !self.sockets.keys().any(|link| link.starts_with("nobody@"));
+        match link.state {
+            "live" => self.assert_proven(&name),
+            "unproven" => assert!(greeted || !known, "{name} says that it is connected, and is not\n{}", self.tail()),
+            "backoff" | "refused" | "minting" => {
+                assert!(!greeted, "{name} says that it is {}, and is connected\n{}", link.state, self.tail());
+            }
+            _ => {}
+        }
+        let waits = matches!(link.state, "backoff" | "refused");
+        assert!(!waits || link.next_try_s.is_some(), "{name} waits and does not say how long: {link:?}");
+        assert_eq!(link.gaps, link.gaps_by_reason.values().sum::<u64>(), "{name}: gaps do not add up: {link:?}");
     }
 
     fn assert_proven(&self, name: &str) {

@@ -60,7 +60,7 @@ impl Hall {
 
     /// When what is sent now arrives: never before what was sent earlier.
     pub(super) fn arrival(&mut self, socket: Socket) -> u64 {
-        let at = self.now + self.latency_ms;
+        let at = self.now + self.way_ms();
         let wire = self.wires.entry(socket).or_default();
         wire.last_down = wire.last_down.max(at);
         wire.last_down
@@ -90,7 +90,7 @@ impl Hall {
         if self.recovery {
             args.push(json!(format!("off{}", self.packets)));
         }
-        self.note(format!("event {} to {:?}", message["id"], socket.line));
+        self.note(|| format!("event {} to {:?}", message["id"], socket.line));
         self.packet(socket, "2", &Value::Array(args).to_string());
         self.proves(socket);
     }

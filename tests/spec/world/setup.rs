@@ -62,12 +62,16 @@ impl World {
             sockets: BTreeMap::new(),
             clients: 0,
             down: false,
+            died: (0, 0),
+            plant: None,
+            planted: Default::default(),
         }
     }
 
     /// A further guild.
     pub fn add_guild(&mut self, name: &str) {
         let mut hall = Hall::new(name, self.halls.len());
+        hall.rng = fastrand::Rng::with_seed(self.seed.wrapping_add(1 + self.halls.len() as u64));
         hall.model.add_person("alice", "Alice", false);
         hall.model.add_person("bob", "Bob", false);
         self.halls.push(hall);

@@ -1,7 +1,7 @@
 //! What happened, for tests to read and for the invariants that every story must keep.
 
 use guild_bridge::status::{LinkStatus, Status};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A link's state at a moment, each time it changed.
 #[derive(Clone, Debug)]
@@ -24,6 +24,9 @@ pub struct Rest {
     pub reason: Option<&'static str>,
 }
 
+/// By life and reason: counted when the life began, and last.
+type Counted = BTreeMap<(u32, &'static str), (u64, u64)>;
+
 /// All that a story tells.
 #[derive(Default)]
 pub struct Story {
@@ -37,14 +40,47 @@ pub struct Story {
     pub seen: Vec<Seen>,
     /// The last status.
     pub status: Status,
+    /// Notes are kept, for a person.
+    pub aloud: bool,
+    /// Every dial, by life and link.
+    pub dials: BTreeMap<(u32, u16), Vec<u64>>,
+    /// When a rest may have been cut short: somebody asked for it, or the daemon began or ended.
+    pub hurries: Vec<u64>,
+    /// By link.
+    gaps: BTreeMap<String, Counted>,
     /// Lives of the daemon so far.
     pub lives: u32,
+    /// No status was seen in this life yet.
+    newborn: bool,
     tokens: BTreeSet<String>,
 }
 
 impl Story {
     pub fn tell(&mut self, at: u64, line: impl Into<String>) {
         self.transcript.push((at, line.into()));
+    }
+
+    /// Something beside it; what is not kept is not even put into words.
+    pub fn note(&mut self, at: u64, note: impl FnOnce() -> String) {
+        if self.aloud {
+            self.notes.push((at, note().chars().take(160).collect()));
+        }
+    }
+
+    /// A life of the daemon begins.
+    pub fn begins(&mut self, at: u64) {
+        self.lives += 1;
+        self.newborn = true;
+        self.hurries.push(at);
+    }
+
+    /// Gaps that a link counted, by reason, in all lives together.
+    pub fn gaps_of(&self, link: &str) -> BTreeMap<&'static str, u64> {
+        let mut sums = BTreeMap::new();
+        for ((_, reason), (first, last)) in self.gaps.get(link).into_iter().flatten() {
+            *sums.entry(*reason).or_default() += last - first;
+        }
+        sums
     }
 
     /// Transcript, notes and states, in order: the whole story for a person.
@@ -81,6 +117,7 @@ impl Story {
     pub fn sample(&mut self, at: u64, status: Status) {
         for link in &status.links {
             let name = link_name(link);
+            self.count_gaps(&name, link);
             let last = self.seen.iter().rev().find(|s| s.link == name);
             if last.is_some_and(|s| s.state == link.state && s.reason == link.reason) {
                 continue;
@@ -94,7 +131,20 @@ impl Story {
                 next_try_s: link.next_try_s,
             });
         }
+        self.newborn = false;
         self.status = status;
+    }
+
+    /// What a life begins with was counted by an earlier one.
+    fn count_gaps(&mut self, name: &str, link: &LinkStatus) {
+        if link.gaps_by_reason.is_empty() {
+            return;
+        }
+        let counted = self.gaps.entry(name.to_owned()).or_default();
+        for (reason, count) in &link.gaps_by_reason {
+            let first = if self.newborn { *count } else { 0 };
+            counted.entry((self.lives, reason)).or_insert((first, *count)).1 = *count;
+        }
     }
 
     /// Rests that are over: from the moment a link began to wait to the moment it tried again.

@@ -1,0 +1,103 @@
+//! Schedules from seeds.
+
+use super::schedule::{Act, Deed, Does, Route, Schedule, Traits, Turned, Wrong};
+use super::{CHANNELS, FRAMES};
+use crate::world::secs;
+use fastrand::Rng;
+
+/// The schedule of a seed.
+pub fn draw(seed: u64) -> Schedule {
+    let mut rng = Rng::with_seed(seed);
+    let traits = traits(&mut rng);
+    let acts = (0..rng.usize(20..120)).map(|_| act(&mut rng, &traits)).collect();
+    Schedule { seed, traits, acts }
+}
+
+fn traits(rng: &mut Rng) -> Traits {
+    let one_in = |rng: &mut Rng, n| rng.u32(..n) == 0;
+    Traits {
+        acks: !one_in(rng, 2),
+        lists: !one_in(rng, 3),
+        kicks: one_in(rng, 3),
+        recovery: one_in(rng, 4),
+        keys: !one_in(rng, 4),
+        date: !one_in(rng, 4),
+        mentions: one_in(rng, 2),
+        echo: !one_in(rng, 5),
+        life_s: [20, 90, 900][rng.usize(..3)],
+        rejection: Turned::ALL[rng.usize(..6)],
+        latency_ms: [1, 5, 80, 400][rng.usize(..4)],
+        jitter_ms: [0, 0, 30, 900][rng.usize(..4)],
+        parallel: rng.u16(1..5),
+        takes_ms: rng.u64(1..400),
+        agents: [1, 1, 1, 2][rng.usize(..4)],
+        guilds: [1, 1, 1, 2][rng.usize(..4)],
+    }
+}
+
+fn act(rng: &mut Rng, traits: &Traits) -> Act {
+    let guild = rng.u8(..traits.guilds);
+    let deed = if rng.u32(..5) == 0 {
+        fault(rng, traits, guild)
+    } else {
+        let count = if rng.u32(..40) == 0 { rng.u16(2..150) } else { 1 };
+        Deed::Say { guild, channel: rng.u8(..CHANNELS.len() as u8), count }
+    };
+    Act { deed, pause: [0, 50, 900, 5_000, 40_000][rng.usize(..5)] }
+}
+
+fn fault(rng: &mut Rng, traits: &Traits, guild: u8) -> Deed {
+    let times = rng.u32(1..4);
+    let agent = rng.u8(..traits.agents);
+    match rng.u32(..23) {
+        0 => Deed::CloseLines { guild },
+        1 => Deed::FreezeLines { guild },
+        2 => Deed::LoseRooms { guild },
+        3 => Deed::Deafen { guild },
+        4 => Deed::DeafSessions { guild, times },
+        5 => Deed::EventsLost { guild, times },
+        6 => Deed::ConnectSilence { guild, times },
+        7 => Deed::Reject { guild, how: Turned::ALL[rng.usize(..6)], times },
+        8 => Deed::Revoke { guild, agent },
+        9 => Deed::Kick { guild, agent, close: rng.bool() },
+        10 => Deed::Inject { guild, frame: rng.u8(..FRAMES.len() as u8) },
+        11..=14 => calls(rng, guild, times),
+        15 => Deed::Outage { guild, dark: rng.bool(), ms: rng.u64(..secs(100)) },
+        16 => Deed::Crash,
+        17 => Deed::Down { ms: rng.u64(..secs(90)) },
+        18 => Deed::Clock { ms: rng.i64(-400_000_000..400_000_000) },
+        19 | 20 => Deed::Agent { agent, does: does(rng) },
+        21 => Deed::Reload,
+        _ => Deed::Restart { agent },
+    }
+}
+
+fn calls(rng: &mut Rng, guild: u8, times: u32) -> Deed {
+    let route = [Route::Mint, Route::Channels, Route::History, Route::Post][rng.usize(..4)];
+    let wrong = match rng.u32(..8) {
+        0 => Wrong::Refused,
+        1 => Wrong::LostBefore,
+        2 => Wrong::LostAfter,
+        3 => Wrong::Slow(rng.u64(..25_000)),
+        4 => Wrong::Hangs,
+        5 => Wrong::Status(429, Some(rng.u64(..20_000))),
+        6 => Wrong::Status([500, 502, 503][rng.usize(..3)], None),
+        _ => Wrong::Page,
+    };
+    Deed::Calls { guild, route, wrong, times }
+}
+
+fn does(rng: &mut Rng) -> Does {
+    match rng.u32(..10) {
+        0 => Does::Fails,
+        9 => Does::Refuses,
+        1 => Does::Hangs,
+        2 => Does::Busy(rng.u64(..9_000)),
+        3 => Does::Absent,
+        4 => Does::Doubles,
+        5 => Does::Garbles,
+        6 => Does::Nothing,
+        7 => Does::Parts(rng.u8(2..5)),
+        _ => Does::Dies(rng.u64(..secs(60))),
+    }
+}

@@ -1,0 +1,270 @@
+//! A schedule as a value: what the world is like, and what happens in it, one act after the other. It is written as JSON
+//! with an act a line; what a trait leaves out is as in `Traits::default`, so that a shrunk schedule is short.
+
+use crate::world::Rejection;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// A story: the same schedule tells the same one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Schedule {
+    /// Where the world's own chance begins (torn writes, jitter, the relay's rests).
+    pub seed: u64,
+    #[serde(default)]
+    pub traits: Traits,
+    pub acts: Vec<Act>,
+}
+
+/// What the world is like from the start. The default of each is the simplest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traits {
+    /// The guild acks joins.
+    pub acks: bool,
+    /// Its list carries `lastMessageId`.
+    pub lists: bool,
+    /// It ends sessions as their tokens end.
+    pub kicks: bool,
+    /// It has connection state recovery on.
+    pub recovery: bool,
+    /// It honours idempotency keys.
+    pub keys: bool,
+    /// Answers carry `Date`.
+    pub date: bool,
+    /// Messages carry `mentions`.
+    pub mentions: bool,
+    /// Authors hear their own posts.
+    pub echo: bool,
+    pub life_s: u64,
+    pub rejection: Turned,
+    pub latency_ms: u64,
+    pub jitter_ms: u64,
+    pub parallel: u16,
+    pub takes_ms: u64,
+    pub agents: u8,
+    pub guilds: u8,
+}
+
+impl Default for Traits {
+    fn default() -> Self {
+        Self {
+            acks: true,
+            lists: true,
+            kicks: false,
+            recovery: false,
+            keys: true,
+            date: true,
+            mentions: false,
+            echo: true,
+            life_s: 900,
+            rejection: Turned::Silent,
+            latency_ms: 5,
+            jitter_ms: 0,
+            parallel: 1,
+            takes_ms: 20,
+            agents: 1,
+            guilds: 1,
+        }
+    }
+}
+
+/// How a guild turns a session away: `Rejection`, written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Turned {
+    Silent,
+    Soft41,
+    Close41,
+    ConnectError,
+    Exception,
+    AckNo,
+}
+
+impl Turned {
+    pub const ALL: [Self; 6] =
+        [Self::Silent, Self::Soft41, Self::Close41, Self::ConnectError, Self::Exception, Self::AckNo];
+
+    pub fn rejection(self) -> Rejection {
+        match self {
+            Self::Silent => Rejection::Silent,
+            Self::Soft41 => Rejection::Soft41,
+            Self::Close41 => Rejection::Close41,
+            Self::ConnectError => Rejection::ConnectError,
+            Self::Exception => Rejection::Exception,
+            Self::AckNo => Rejection::AckNo,
+        }
+    }
+}
+
+/// One thing that happens, and how long nothing else does afterwards.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Act {
+    pub deed: Deed,
+    #[serde(default)]
+    pub pause: u64,
+}
+
+/// Where a call goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Route {
+    Mint,
+    Channels,
+    History,
+    Post,
+}
+
+impl Route {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Mint => "mint",
+            Self::Channels => "channels",
+            Self::History => "history",
+            Self::Post => "post",
+        }
+    }
+}
+
+/// What goes wrong with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Wrong {
+    Refused,
+    LostBefore,
+    LostAfter,
+    Slow(u64),
+    Hangs,
+    Status(u16, Option<u64>),
+    Page,
+}
+
+/// What an agent does with its next turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Does {
+    Fails,
+    /// At this one message, whenever it is asked.
+    Refuses,
+    Hangs,
+    Busy(u64),
+    Absent,
+    Doubles,
+    Garbles,
+    Nothing,
+    /// So many parts, a turn's end behind the last.
+    Parts(u8),
+    /// Its program or connection ends with the turn open and comes back so much later.
+    Dies(u64),
+}
+
+/// What happens. `guild` and `agent` are places; one that the world does not have is the first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Deed {
+    Say {
+        guild: u8,
+        channel: u8,
+        count: u16,
+    },
+    Calls {
+        guild: u8,
+        route: Route,
+        wrong: Wrong,
+        times: u32,
+    },
+    CloseLines {
+        guild: u8,
+    },
+    FreezeLines {
+        guild: u8,
+    },
+    LoseRooms {
+        guild: u8,
+    },
+    Deafen {
+        guild: u8,
+    },
+    DeafSessions {
+        guild: u8,
+        times: u32,
+    },
+    EventsLost {
+        guild: u8,
+        times: u32,
+    },
+    ConnectSilence {
+        guild: u8,
+        times: u32,
+    },
+    Reject {
+        guild: u8,
+        how: Turned,
+        times: u32,
+    },
+    Revoke {
+        guild: u8,
+        agent: u8,
+    },
+    Kick {
+        guild: u8,
+        agent: u8,
+        close: bool,
+    },
+    Inject {
+        guild: u8,
+        frame: u8,
+    },
+    Outage {
+        guild: u8,
+        dark: bool,
+        ms: u64,
+    },
+    /// The daemon is killed and starts again at once.
+    Crash,
+    /// It is killed and starts again so much later.
+    Down {
+        ms: u64,
+    },
+    /// The board's wall clock is off by so much.
+    Clock {
+        ms: i64,
+    },
+    Agent {
+        agent: u8,
+        does: Does,
+    },
+    Reload,
+    Restart {
+        agent: u8,
+    },
+}
+
+impl Deed {
+    /// Its kind, for the sum of what was played.
+    pub fn kind(&self) -> String {
+        let name = |value: Value| match value {
+            Value::Object(map) => map.keys().next().cloned().unwrap_or_default(),
+            Value::String(name) => name,
+            _ => String::new(),
+        };
+        let kind = name(json!(self));
+        match self {
+            Self::Calls { wrong, .. } => format!("{kind}.{}", name(json!(wrong))),
+            Self::Agent { does, .. } => format!("{kind}.{}", name(json!(does))),
+            _ => kind,
+        }
+    }
+}
+
+impl Schedule {
+    /// As JSON, an act a line.
+    pub fn text(&self) -> String {
+        let plain = json!(Traits::default());
+        let mut traits = json!(self.traits);
+        if let Some(traits) = traits.as_object_mut() {
+            traits.retain(|name, value| plain[name.as_str()] != *value);
+        }
+        let acts: Vec<String> = self.acts.iter().map(|act| json!(act).to_string()).collect();
+        format!("{{\"seed\":{},\"traits\":{traits},\"acts\":[\n{}]}}", self.seed, acts.join(",\n"))
+    }
+
+    /// Reads what `text` wrote.
+    pub fn read(text: &str) -> Result<Self, String> {
+        serde_json::from_str(text).map_err(|e| format!("not a schedule: {e}"))
+    }
+}
