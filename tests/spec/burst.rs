@@ -1,0 +1,91 @@
+//! Ten thousand messages at once to an agent that takes one a second, beside one that is dead and one that is quick:
+//! nothing is lost, what waits is bounded, and the quick one does not notice.
+
+use crate::world::{World, secs};
+use guild_bridge::budget;
+
+const BURST: usize = 10_000;
+
+/// What came of a story.
+struct Told {
+    w: World,
+    /// How long each answer of the quick agent took.
+    quick: Vec<u64>,
+    /// The most that waited in memory and in the outbox of any link.
+    waiting: usize,
+    outbox: usize,
+}
+
+/// The three agents, each in its own channel; so many messages at once to the slow one, a tenth to the dead one.
+fn story(burst: usize) -> Told {
+    let mut w = World::chatty(3);
+    for (name, channel) in [("dead", "crypt"), ("quick", "desk")] {
+        w.add_agent(name, &["acme"]);
+        w.guild().model.add_channel(channel, "channel", &["alice", name]);
+    }
+    let all = w.settings.agents[0].respond_to;
+    w.settings.agents.iter_mut().for_each(|agent| agent.respond_to = all);
+    w.hand("dead").here = false;
+    w.hand("recruiter").takes_ms = 1_000;
+    w.run_till(secs(30), "all are live", |w| w.status().links.iter().filter(|l| l.state == "live").count() == 3);
+    w.run_for(secs(10));
+    (0..burst).for_each(|i| drop(w.say("general", "alice", &format!("m{i}"))));
+    (0..burst / 10).for_each(|i| drop(w.say("crypt", "alice", &format!("d{i}"))));
+    let mut told = Told { w, quick: Vec::new(), waiting: 0, outbox: 0 };
+    for second in 0..BURST as u64 + 600 {
+        if second % 50 == 0 {
+            told.ask_the_quick_one(second);
+        }
+        let left = told.w.at % 1_000;
+        told.w.run_for(1_000 - left);
+        let status = told.w.status();
+        told.waiting = told.waiting.max(status.agents.iter().map(|a| a.waiting).max().unwrap());
+        told.outbox = told.outbox.max(status.links.iter().map(|l| l.outbox_depth).max().unwrap());
+    }
+    told
+}
+
+impl Told {
+    fn ask_the_quick_one(&mut self, second: u64) {
+        let answered = self.w.guild().said_by("desk", "quick").len();
+        self.w.say("desk", "alice", &format!("q{second}"));
+        let took = self.w.run_till(secs(30), "an answer", |w| w.halls[0].said_by("desk", "quick").len() > answered);
+        self.quick.push(took);
+    }
+}
+
+#[test]
+fn a_burst_of_ten_thousand_is_answered_whole_within_bounds_and_another_agent_does_not_notice() {
+    let (calm, told) = (story(0), story(BURST));
+    let expected: Vec<String> = (0..BURST).map(|i| format!("re: m{i}")).collect();
+    assert!(told.w.answers("general") == expected, "{} of {BURST} are answered", told.w.answers("general").len());
+    let status = told.w.status();
+    assert!(status.links.iter().all(|link| link.gaps == 0 && link.outbox_depth == 0), "{status:?}");
+    assert!(told.waiting <= budget::WINDOW_MESSAGES, "{} messages waited in memory", told.waiting);
+    assert!(told.outbox <= budget::OUTBOX_POSTS, "{} posts waited", told.outbox);
+    let (before, after) = (calm.quick.iter().max().unwrap(), told.quick.iter().max().unwrap());
+    let mean = |took: &[u64]| took.iter().sum::<u64>() / took.len() as u64;
+    println!(
+        "{BURST} messages at once: none lost, at most {} in memory and {} in an outbox; the quick agent's answers take \
+         {} ms on average and {after} ms at most, without the burst {} and {before}",
+        told.waiting,
+        told.outbox,
+        mean(&told.quick),
+        mean(&calm.quick)
+    );
+    assert!(*after <= before + 20, "the quick agent waits {after} ms instead of {before}");
+}
+
+#[test]
+fn a_dead_agents_burst_waits_for_it_and_comes_whole_when_it_is_back() {
+    let mut w = World::chatty(4);
+    w.agent().here = false;
+    w.run_live();
+    (0..1_000).for_each(|i| drop(w.say("general", "alice", &format!("m{i}"))));
+    w.run_for(secs(600));
+    assert_eq!((w.answers("general").len(), w.link().gaps), (0, 0));
+    assert!(w.status().agents[0].waiting <= budget::WINDOW_MESSAGES);
+    w.says("recruiter", guild_bridge::agent::Said::Here);
+    w.run_for(secs(900));
+    assert_eq!(w.answers("general"), (0..1_000).map(|i| format!("re: m{i}")).collect::<Vec<_>>());
+}
