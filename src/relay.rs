@@ -59,6 +59,7 @@ impl Relay {
         let mut relay = Self {
             settings: Settings::default(),
             rng: fastrand::Rng::with_seed(options.seed),
+            ledger: Ledger::new(kept, now.wall_ms, options.build_ms),
             options,
             started: now.at,
             crew: Vec::new(),
@@ -66,7 +67,6 @@ impl Relay {
             next_link: 0,
             next_agent: 0,
             out: VecDeque::new(),
-            ledger: Ledger::new(kept, now.wall_ms),
             tails: BTreeMap::new(),
             lines: Vec::new(),
             sends: 0,

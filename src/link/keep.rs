@@ -23,13 +23,12 @@ impl Link {
 
     pub(super) fn keep_cursor(&self, channel: &Channel, step: &mut Step<'_>) {
         let place = channel.lane.cursor();
-        let at_ms = step.now.wall_ms;
         step.record(Record::Cursor {
             link: self.name(),
             channel: channel.row.id.clone(),
             before: place.before.clone(),
             id: place.id.clone(),
-            at_ms,
+            at_ms: 0,
         });
     }
 
@@ -61,8 +60,8 @@ impl Link {
     }
 
     /// What the journal needs to begin anew: cursors, finished turns past them, posts that wait, letters, gaps, own
-    /// posts.
-    pub fn records(&self, wall_ms: u64) -> Vec<Record> {
+    /// posts. `removed_ms`: when its agent was removed, milliseconds since 1970; 0: it was not.
+    pub fn records(&self, removed_ms: u64) -> Vec<Record> {
         let link = self.name();
         let mut records = Vec::new();
         for channel in &self.channels {
@@ -70,11 +69,11 @@ impl Link {
                 continue;
             }
             let (name, place) = (channel.row.id.clone(), channel.lane.cursor().clone());
-            records.push(cursor(&link, name.clone(), place, wall_ms));
+            records.push(cursor(&link, name.clone(), place, removed_ms));
             records.extend(channel.lane.done_ids().map(|id| turn(&link, &name, id)));
         }
         for (channel, place) in &self.parked {
-            records.push(cursor(&link, channel.clone(), place.clone(), wall_ms));
+            records.push(cursor(&link, channel.clone(), place.clone(), removed_ms));
         }
         for (channel, done) in &self.done_before {
             records.extend(done.iter().map(|id| turn(&link, channel, id)));

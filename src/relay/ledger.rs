@@ -2,7 +2,7 @@
 
 use crate::budget;
 use crate::gap::Gap;
-use crate::journal::{Kept, Record, Task, size};
+use crate::journal::{Cursor, Kept, Record, Task, size};
 use crate::lane::Place;
 use crate::link::Link;
 use crate::moment::{Moment, Now};
@@ -21,7 +21,7 @@ pub struct Ledger {
     /// Something waits for them.
     pub pressing: bool,
     kept: Kept,
-    /// Links whose last cursor was too old to be kept.
+    /// Links that were removed so long ago that their last cursor went.
     expired: BTreeSet<String>,
     seq: u64,
     log_bytes: usize,
@@ -31,14 +31,16 @@ pub struct Ledger {
     /// The disk asks for all of it.
     asked: bool,
     wall_ms: u64,
+    build_ms: u64,
     cursors_at: Option<Moment>,
     /// Why nothing can be kept, while that is so.
     pub failed: Option<crate::reason::Why>,
 }
 
 impl Ledger {
-    /// With what the journal kept; cursors that are older than 30 days go.
-    pub fn new(mut kept: Kept, wall_ms: u64) -> Self {
+    /// With what the journal kept; what an agent left that was removed 30 days ago goes. `build_ms`: no clock that is set
+    /// stands before it.
+    pub fn new(mut kept: Kept, wall_ms: u64, build_ms: u64) -> Self {
         let mut expired = BTreeSet::new();
         kept.cursors.retain(|(link, _), cursor| {
             let stays = cursor.at_ms == 0 || cursor.at_ms.saturating_add(KEEP_MS) >= wall_ms;
@@ -59,6 +61,7 @@ impl Ledger {
             begun: None,
             asked: false,
             wall_ms,
+            build_ms,
             cursors_at: None,
             failed: None,
         }
@@ -76,6 +79,9 @@ impl Ledger {
         let mine: Vec<_> = self.kept.cursors.keys().filter(|(of, _)| *of == name).cloned().collect();
         for key in mine {
             if let Some(cursor) = self.kept.cursors.remove(&key) {
+                if cursor.at_ms != 0 {
+                    self.records.push(dated(&key, &cursor, 0));
+                }
                 link.remember(key.1.clone(), Place { before: cursor.before, id: cursor.id });
             }
             for message in self.kept.done.remove(&key).unwrap_or_default() {
@@ -98,8 +104,14 @@ impl Ledger {
         }
     }
 
-    /// Once the links of the configuration have theirs: what others left behind goes with their last cursor.
+    /// Once the links of the configuration have theirs: what others left behind goes with their last cursor. Those that
+    /// left the configuration while nothing ran count from now.
     pub fn forget_the_old(&mut self) {
+        let now_ms = self.date(self.wall_ms);
+        for (key, cursor) in self.kept.cursors.iter_mut().filter(|(_, cursor)| cursor.at_ms == 0 && now_ms != 0) {
+            cursor.at_ms = now_ms;
+            self.records.push(dated(key, cursor, now_ms));
+        }
         for link in std::mem::take(&mut self.expired) {
             let posts = self.kept.posts.remove(&link).map_or(0, |posts| posts.len());
             let letters = self.kept.letters.remove(&link).map_or(0, |letters| letters.len());
@@ -112,9 +124,17 @@ impl Ledger {
         }
     }
 
+    /// A date to count from; 0 while the clock is not set: the next start dates what has none.
+    fn date(&self, wall_ms: u64) -> u64 {
+        if wall_ms < self.build_ms { 0 } else { wall_ms }
+    }
+
     /// Keeps what a link that is removed leaves behind.
     pub fn retire(&mut self, link: &Link, now: Now) {
-        for record in link.records(now.wall_ms) {
+        for record in link.records(self.date(now.wall_ms)) {
+            if matches!(record, Record::Cursor { .. }) {
+                self.records.push(record.clone());
+            }
             self.kept.apply(record);
         }
     }
@@ -166,8 +186,14 @@ impl Ledger {
     fn everything(&self, links: &[Link]) -> Vec<Record> {
         let mut records = self.kept.records();
         for link in links {
-            records.extend(link.records(self.wall_ms));
+            records.extend(link.records(0));
         }
         records
     }
+}
+
+/// The record of a cursor whose agent was removed then; 0: it was not.
+fn dated((link, channel): &(String, String), cursor: &Cursor, at_ms: u64) -> Record {
+    let Cursor { before, id, .. } = cursor.clone();
+    Record::Cursor { link: link.clone(), channel: channel.clone(), before, id, at_ms }
 }

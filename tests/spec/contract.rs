@@ -11,6 +11,8 @@ use std::collections::BTreeSet;
 
 mod binary;
 
+const DAY_MS: i64 = 24 * 3_600_000;
+
 #[test]
 fn every_path_of_the_dialect_can_be_another() {
     let mut guild = World::new(1).settings.guilds.remove(0);
@@ -98,12 +100,59 @@ fn cursors_of_a_removed_agent_are_kept_for_30_days() {
         w.run_for(mins(1));
         w.say("general", "alice", "meanwhile");
         w.kill();
-        w.clock_offset_ms += days * 24 * 3_600_000;
+        w.clock_offset_ms += days * DAY_MS;
         w.settings.agents.push(agent);
         w.start();
         w.run_for(mins(1));
         assert_eq!(w.heard(), heard, "after {days} days");
     }
+}
+
+#[test]
+fn cursors_of_an_agent_that_left_while_nothing_ran_or_the_clock_was_not_set_count_from_when_it_was_known() {
+    for (days, heard) in [(29, vec!["known", "meanwhile"]), (31, vec!["known"])] {
+        let mut w = World::chatty(6);
+        w.run_live();
+        w.say("general", "alice", "known");
+        w.run_for(mins(1));
+        w.kill();
+        let agent = w.settings.agents.pop().unwrap();
+        w.clock_offset_ms = -20_000 * DAY_MS;
+        w.start();
+        w.run_for(mins(1));
+        w.kill();
+        w.clock_offset_ms = 40 * DAY_MS;
+        w.start();
+        w.run_for(mins(1));
+        w.say("general", "alice", "meanwhile");
+        w.kill();
+        w.clock_offset_ms += days * DAY_MS;
+        w.settings.agents.push(agent);
+        w.start();
+        w.run_for(mins(1));
+        assert_eq!(w.heard(), heard, "after {days} days");
+    }
+}
+
+#[test]
+fn cursors_of_an_agent_that_came_back_are_kept_for_good() {
+    let mut w = World::chatty(6);
+    w.run_live();
+    w.say("general", "alice", "known");
+    w.run_for(mins(1));
+    let with = w.settings.clone();
+    w.settings.agents.clear();
+    w.ask(Command::Reload(Box::new(w.settings.clone())));
+    w.run_for(mins(1));
+    w.settings = with.clone();
+    w.ask(Command::Reload(Box::new(with)));
+    w.run_for(mins(1));
+    w.kill();
+    w.clock_offset_ms += 31 * DAY_MS;
+    w.say("general", "alice", "meanwhile");
+    w.start();
+    w.run_for(mins(1));
+    assert_eq!(w.heard(), ["known", "meanwhile"]);
 }
 
 #[test]

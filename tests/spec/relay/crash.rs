@@ -136,3 +136,19 @@ fn a_disk_that_fails_is_named_and_everything_else_goes_on() {
     assert_eq!((w.answers("general"), w.state()), (vec!["re: hi"], "live"));
     assert!(!w.status().process.state_detail.is_empty(), "{:?}", w.status().process);
 }
+
+#[test]
+fn a_channel_that_was_quiet_for_months_goes_on_where_it_was() {
+    for days in [29, 31, 400, -20_000] {
+        let mut w = World::chatty(29);
+        w.run_live();
+        w.say("general", "alice", "before");
+        w.run_for(secs(30));
+        w.kill();
+        w.clock_offset_ms += days * 24 * 3_600_000;
+        w.say("general", "alice", "while nobody ran");
+        w.start();
+        w.run_for(mins(2));
+        assert_eq!(w.heard(), ["before", "while nobody ran"], "after {days} days");
+    }
+}
