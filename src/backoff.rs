@@ -76,7 +76,8 @@ pub enum Outcome {
     Expired,
 }
 
-/// The record of one link: decorrelated jitter, `min(cap, uniform(base, 3 x last))`.
+/// The record of one link: decorrelated jitter, `uniform(max(base, last / 3), 3 x last)`, and where that passes the cap
+/// `uniform(cap / 3, cap)`: no rest falls back to the first ones by chance, and none gathers at the cap.
 #[derive(Clone, Debug)]
 pub struct Backoff {
     network: Record,
@@ -147,7 +148,12 @@ impl Record {
     }
 
     fn next_ms(&mut self, rng: &mut fastrand::Rng) -> u64 {
-        self.last_ms = rng.u64(self.base_ms..=self.last_ms.saturating_mul(3)).min(self.cap_ms);
+        let least_ms = self.base_ms.max(self.last_ms / 3);
+        let drawn_ms = rng.u64(least_ms..=self.last_ms.saturating_mul(3));
+        self.last_ms = match drawn_ms <= self.cap_ms {
+            true => drawn_ms,
+            false => rng.u64(self.base_ms.max(self.cap_ms / 3)..=self.cap_ms),
+        };
         self.last_ms
     }
 }

@@ -24,7 +24,8 @@ fn every_rest_lies_between_the_base_and_thrice_the_last_or_the_cap() {
         for seed in 0..200 {
             let (mut backoff, mut last) = (Backoff::new(1_000, 120_000), base);
             for rest in rests(&mut backoff, class, 40, &mut Rng::with_seed(seed)) {
-                assert!((base..=cap.min(last * 3)).contains(&rest), "{class:?} {rest} after {last}");
+                let least = base.max((last / 3).min(cap / 3));
+                assert!((least..=cap.min(last * 3)).contains(&rest), "{class:?} {rest} after {last}");
                 last = rest;
             }
         }
@@ -36,7 +37,7 @@ fn rests_grow_to_the_cap_and_go_on_being_spread() {
     for (class, base, cap) in LIMITS {
         let mut rng = Rng::with_seed(7);
         let late: Vec<u64> = rests(&mut Backoff::new(1_000, 120_000), class, 400, &mut rng)[50..].to_vec();
-        assert!(late.contains(&cap));
+        assert!(late.iter().any(|rest| *rest > cap / 10 * 9) && late.iter().filter(|rest| **rest == cap).count() < 9);
         let mean = late.iter().sum::<u64>() / late.len() as u64;
         assert!((cap / 2..cap).contains(&mean), "{class:?}: {mean}");
         assert!(late.iter().any(|rest| *rest < cap / 2 && *rest > base));
