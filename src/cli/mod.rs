@@ -2,6 +2,7 @@
 
 mod check;
 mod client;
+mod config;
 mod help;
 pub mod letters;
 mod log;
@@ -46,7 +47,7 @@ impl From<Exit> for ExitCode {
 }
 
 /// The commands, and what comes with a later version.
-const COMMANDS: &[&str] = &["run", "check", "status", "send", "tail", "letters", "restart", "reload"];
+const COMMANDS: &[&str] = &["run", "check", "status", "send", "tail", "letters", "restart", "reload", "config"];
 const LATER: &[&str] = &["doctor", "budget"];
 const OPTIONS: &[&str] =
     &["--config", "--state-dir", "--socket", "--json", "--wait", "--check", "--watch", "--help", "--version"];
@@ -176,6 +177,9 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
         ("tail", []) => Ok(tail::tail(&typed.socket(), None)),
         ("tail", [agent]) => Ok(tail::tail(&typed.socket(), Some(agent))),
         ("send", [agent, channel, text]) => send::send(&typed.socket(), agent, channel, text),
+        ("config", ["from-uci"]) => Ok(config::from_uci("-")),
+        ("config", ["from-uci", file]) => Ok(config::from_uci(file)),
+        ("config", _) => Err("config takes from-uci [FILE]".into()),
         ("send", _) => Err("send takes AGENT CHANNEL TEXT".into()),
         ("restart", _) => Err("restart takes AGENT".into()),
         ("tail", _) => Err("tail takes at most one AGENT".into()),

@@ -6,6 +6,7 @@ mod guild;
 pub mod jsonc;
 pub mod schema;
 mod section;
+pub mod uci;
 mod url;
 
 use crate::budget;

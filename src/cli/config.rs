@@ -1,0 +1,45 @@
+//! `config from-uci`: OpenWrt's configuration as ours, on standard output.
+
+use super::{Exit, complain, plain, put};
+use crate::budget;
+use crate::config::uci;
+use std::fs::File;
+use std::io::{Read, stdin};
+
+/// Reads `file` (`-`: standard input) and writes JSON; every fault goes to standard error.
+pub fn from_uci(file: &str) -> Exit {
+    let text = match read(file) {
+        Ok(text) => text,
+        Err(what) => {
+            complain(format_args!("{file}: {what}"));
+            return Exit::Config;
+        }
+    };
+    match uci::convert(&text) {
+        Ok(json) => put(json.trim_end()).err().unwrap_or(Exit::Done),
+        Err(faults) => {
+            for uci::Fault { line, path, what } in faults {
+                let path = if path.is_empty() { path } else { format!("{}: ", plain(&path)) };
+                complain(format_args!("{file}:{line}: {path}{}", plain(&what)));
+            }
+            Exit::Config
+        }
+    }
+}
+
+fn read(file: &str) -> Result<String, String> {
+    let mut bytes = Vec::new();
+    let limit = budget::CONFIG_BYTES as u64 + 1;
+    let done = match file {
+        "-" => stdin().lock().take(limit).read_to_end(&mut bytes),
+        file => File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
+    };
+    done.map_err(|error| format!("cannot be read: {error}"))?;
+    if bytes.len() > budget::CONFIG_BYTES {
+        return Err(format!(
+            "is larger than {} bytes; is it what `uci export guild-bridge` prints?",
+            budget::CONFIG_BYTES
+        ));
+    }
+    String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
+}
