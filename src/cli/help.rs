@@ -44,6 +44,7 @@ usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
   --help                     this
 
 RUST_LOG sets the level of the log (error, warn, info, debug, trace; info by default) for this program alone.
+GUILD_BRIDGE_LOG=syslog sends it to the system's log instead of standard error.
 
 exit codes: 0 done, 1 the answer is no, 64 usage, 69 the daemon does not answer, 70 internal, 75 temporary (send: still
 queued after 10 s; run: another copy uses the state directory), 78 configuration";

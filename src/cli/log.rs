@@ -1,8 +1,9 @@
-//! The daemon's log: plain lines on standard error, of this program's own modules alone. What a library logs can hold
+//! The daemon's log: plain lines on standard error, or lines to the system's log, of this program's own modules alone. What a library logs can hold
 //! tokens, so it is dropped whatever RUST_LOG says. Whoever stops reading it holds nobody up: see [`Lossy`].
 
 use crate::io::clock;
 use crate::io::lossy::Lossy;
+use crate::io::syslog::{self, Syslog};
 use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
@@ -12,21 +13,50 @@ use std::time::{Duration, UNIX_EPOCH};
 /// The crate of the library and of the binary.
 const OURS: &str = "guild_bridge";
 
-/// Starts logging. `filter`: `$RUST_LOG`; `journal`: `$JOURNAL_STREAM`.
-pub fn start(filter: Option<&str>, journal: Option<&str>) {
-    let journal = journal.is_some_and(is_stderr);
+/// Where the environment wants the log.
+#[derive(Default)]
+pub struct Wish {
+    /// `$RUST_LOG`
+    pub filter: Option<String>,
+    /// `$JOURNAL_STREAM`
+    pub journal: Option<String>,
+    /// `$GUILD_BRIDGE_LOG`: `syslog`, `syslog:PATH`, or standard error.
+    pub place: Option<String>,
+}
+
+impl Wish {
+    /// As this process's environment has it.
+    pub fn of_environment() -> Self {
+        let said = |name| std::env::var(name).ok();
+        Self { filter: said("RUST_LOG"), journal: said("JOURNAL_STREAM"), place: said("GUILD_BRIDGE_LOG") }
+    }
+}
+
+/// Starts logging. What could not be done as wished is the first thing logged.
+pub fn start(wish: &Wish) {
+    let (syslog, complaint) = match wish.place.as_deref() {
+        None | Some("" | "stderr") => (None, None),
+        Some(place) => match system_log(place) {
+            Ok(syslog) => (Some(syslog), None),
+            Err(complaint) => (None, Some(complaint)),
+        },
+    };
+    let levels = syslog.is_some() || wish.journal.as_deref().is_some_and(is_stderr);
     let mut builder = env_logger::Builder::new();
-    builder.target(Target::Pipe(Box::new(Lossy::new(std::io::stderr()))));
+    builder.target(Target::Pipe(match syslog {
+        Some(syslog) => Box::new(Lossy::new(syslog)),
+        None => Box::new(Lossy::new(std::io::stderr())),
+    }));
     builder.filter_level(LevelFilter::Info).format(move |out, record| {
         let said = one_line(&record.args().to_string());
-        if journal {
+        if levels {
             writeln!(out, "<{}>{said}", priority(record.level()))
         } else {
             let at = UNIX_EPOCH + Duration::from_millis(clock::now().wall_ms);
             writeln!(out, "{} {} {said}", humantime::format_rfc3339_millis(at), record.level())
         }
     });
-    if let Some(filter) = filter {
+    if let Some(filter) = &wish.filter {
         builder.parse_filters(filter);
     }
     let logger = builder.build();
@@ -35,6 +65,19 @@ pub fn start(filter: Option<&str>, journal: Option<&str>) {
     let _ = log::set_boxed_logger(Box::new(Own(logger)));
     // the last words go the same way: a full pipe must not keep a daemon that failed from ending
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    if let Some(complaint) = complaint {
+        log::warn!("{complaint}");
+    }
+}
+
+/// `syslog`, or `syslog:PATH` for a log that listens elsewhere.
+fn system_log(place: &str) -> Result<Syslog, String> {
+    let path = match place.strip_prefix("syslog") {
+        Some("") => syslog::PATH,
+        Some(rest) if rest.starts_with(":/") => rest.trim_start_matches(':'),
+        _ => return Err(format!("GUILD_BRIDGE_LOG is `{place}`; it can be syslog, syslog:/PATH or stderr")),
+    };
+    Syslog::open(path).map_err(|error| format!("no system log at {path}: {error}; logging to standard error"))
 }
 
 /// Lets this program's records through and no other's.

@@ -20,7 +20,7 @@ pub fn run(typed: &Typed, heap: fn() -> (usize, usize)) -> Exit {
             return Exit::Config;
         }
     };
-    logging::start(std::env::var("RUST_LOG").ok().as_deref(), std::env::var("JOURNAL_STREAM").ok().as_deref());
+    logging::start(&logging::Wish::of_environment());
     if rustix::process::geteuid().is_root() {
         log::warn!("running as root: agents would run as root, too; give the daemon a user of its own");
     }

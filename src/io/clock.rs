@@ -42,6 +42,14 @@ pub fn now() -> Now {
     Now { at: Moment(read(ClockId::Boottime)), wall_ms: read(ClockId::Realtime) }
 }
 
+/// `CLOCK_MONOTONIC` in microseconds, as a service manager wants it.
+#[must_use]
+pub fn monotonic_us() -> u64 {
+    let time = clock_gettime(ClockId::Monotonic);
+    let us = i128::from(time.tv_sec) * 1_000_000 + i128::from(time.tv_nsec) / 1_000;
+    u64::try_from(us.max(0)).unwrap_or(u64::MAX)
+}
+
 /// Waits until `at`, in sleeps of at most 60 s, so that a resume from suspend is noticed.
 pub async fn sleep_until(at: Moment) {
     loop {
@@ -78,7 +86,7 @@ const fn days_since_1970(date: &[u8]) -> u64 {
     assert!(date.len() == 10 && date[4] == b'-' && date[7] == b'-', "GUILD_BRIDGE_BUILD_DATE must be YYYY-MM-DD");
     let (year, month, day) = (number(date, 0, 4), number(date, 5, 7), number(date, 8, 10));
     assert!(year >= 1970 && month >= 1 && month <= 12 && day >= 1 && day <= 31, "no such GUILD_BRIDGE_BUILD_DATE");
-    // the calendar of Howard Hinnant's `days_from_civil`: years begin in March
+    // days from civil: the years of the sum begin in March, so that a leap day is a year's last
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + (day - 1) - 719_468
 }

@@ -6,6 +6,7 @@ use super::control::Control;
 use super::disk::Disk;
 use super::dns::Dns;
 use super::http::Workers;
+use super::notify::Manager;
 use super::process::{self, Heap};
 use super::tls::Rules;
 use super::websocket::Lines;
@@ -77,6 +78,7 @@ struct Shell {
     agents: Agents,
     control: Control,
     disk: Disk,
+    manager: Manager,
     /// What was known at once: it does not go through the queue, which may be full.
     known: VecDeque<Happening>,
     heap: fn() -> (usize, usize),
@@ -109,12 +111,28 @@ impl Shell {
         let options = relay::Options { attachments: disk.attachments(), seed, build_ms: clock::BUILD_MS };
         log::info!("guild-bridge {} runs {}", env!("CARGO_PKG_VERSION"), config_path.display());
         let relay = Relay::new(settings, kept, options, clock::now());
-        let (known, ticked) = (VecDeque::new(), Moment::default());
-        Ok(Self { relay, lines, workers, agents, control, disk, known, heap, heap_limit, reload, ticked, ended: false })
+        let manager = Manager::of(|name| std::env::var_os(name));
+        let (known, ticked, ended) = (VecDeque::new(), Moment::default(), false);
+        Ok(Self {
+            relay,
+            lines,
+            workers,
+            agents,
+            control,
+            disk,
+            manager,
+            known,
+            heap,
+            heap_limit,
+            reload,
+            ticked,
+            ended,
+        })
     }
 
     async fn serve(&mut self, happenings: &Receiver<Happening>) {
         self.perform();
+        self.manager.ready();
         while !self.ended {
             let happening = self.next(happenings).await;
             let now = clock::now();
@@ -130,6 +148,7 @@ impl Shell {
                 self.known.push_back(Happening::Disk(stored));
             }
             self.perform();
+            self.manager.tick(now.at, || self.relay.status(now));
         }
     }
 
@@ -142,7 +161,7 @@ impl Shell {
             return Some(queued);
         }
         let happening = async { happenings.recv().await.ok() };
-        match sooner(self.deadline(), self.disk.deadline()) {
+        match sooner(sooner(self.deadline(), self.disk.deadline()), self.manager.deadline()) {
             None => happening.await,
             Some(due) => {
                 // a deadline that is always due must not keep the pumps from running
@@ -178,6 +197,9 @@ impl Shell {
                 return self.take_owned(happening, now);
             }
             Happening::Lost(..) | Happening::Agent(..) | Happening::Control(..) => {
+                if matches!(happening, Happening::Control(_, Command::Stop)) {
+                    self.manager.stopping();
+                }
                 return self.take_owned(happening, now);
             }
         };
@@ -204,6 +226,7 @@ impl Shell {
 
     /// Everything that was asked for names guilds of the old settings until here, and of the new ones after.
     fn reread(&mut self, client: Client, now: Now) {
+        self.manager.reloading();
         let read = (self.reload)().and_then(|settings| Ok((Rules::of(&settings)?, settings)));
         match read {
             Ok((rules, settings)) => {
@@ -217,6 +240,7 @@ impl Shell {
                 self.control.tell(client, Told::Refused(Why::new(Reason::ControlRequest, text)));
             }
         }
+        self.manager.ready();
     }
 
     fn perform(&mut self) {

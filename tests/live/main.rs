@@ -23,6 +23,7 @@ mod rejections;
 #[path = "../harness/runner.rs"]
 mod runner;
 mod scene;
+mod service;
 mod the_guild_itself;
 mod tls;
 mod writes;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         agents::SCENARIOS,
         face::SCENARIOS,
         host::SCENARIOS,
+        service::SCENARIOS,
         writes::SCENARIOS,
     ];
     let mut scenarios: Vec<&'static Scenario> = files.into_iter().flatten().collect();
