@@ -2,8 +2,8 @@
 #![no_main]
 
 use guild_bridge::backoff::{Backoff, Outcome};
-use guild_bridge::dialect::fabric::instant;
 use guild_bridge::io::http::retry_after_ms;
+use guild_bridge::moment::instant;
 use guild_bridge_fuzz::{Feed, within};
 use libfuzzer_sys::fuzz_target;
 use std::time::{Duration, UNIX_EPOCH};
