@@ -284,11 +284,16 @@ impl Link {
         self.rest_until(step.now.at, "backoff", step.now.at);
     }
 
-    /// Things changed outside (a link came up, the clock was set): a link that rests tries now.
-    pub fn nudge(&mut self, now: Moment) {
-        if let State::Resting { until, .. } = &mut self.state {
-            *until = now.min(*until);
+    /// Things changed outside (a link came up, the clock was set): a link that rests tries now, unless the guild asked it to
+    /// wait. Whether it does.
+    pub fn nudge(&mut self, now: Moment) -> bool {
+        let asked_to_wait = self.why.as_ref().is_some_and(|why| why.reason == Reason::RateLimited);
+        let State::Resting { until, .. } = &mut self.state else { return false };
+        if asked_to_wait {
+            return false;
         }
+        *until = now.min(*until);
+        true
     }
 
     /// Ends it for good, with a goodbye.

@@ -35,6 +35,7 @@ usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
   letters drop [KEY|AGENT]   forgets them
   restart AGENT              reconnects one agent's links, leaving the others alone
   reload                     reads the configuration again, as SIGHUP does
+  nudge                      links that rest try now: for scripts that know that the network came up
   config from-uci [FILE]     OpenWrt's configuration, as `uci export guild-bridge` prints it, as JSON
 
   --config FILE              default /etc/guild-bridge/config.json

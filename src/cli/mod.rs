@@ -6,6 +6,7 @@ mod config;
 mod help;
 pub mod letters;
 mod log;
+mod nudge;
 mod reload;
 mod restart;
 mod run;
@@ -18,7 +19,7 @@ use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// How a command ends: the process's exit code.
@@ -47,10 +48,14 @@ impl From<Exit> for ExitCode {
 }
 
 /// The commands, and what comes with a later version.
-const COMMANDS: &[&str] = &["run", "check", "status", "send", "tail", "letters", "restart", "reload", "config"];
+const COMMANDS: &[&str] =
+    &["run", "check", "status", "send", "tail", "letters", "restart", "reload", "nudge", "config"];
 const LATER: &[&str] = &["doctor", "budget"];
 const OPTIONS: &[&str] =
     &["--config", "--state-dir", "--socket", "--json", "--wait", "--check", "--watch", "--help", "--version"];
+
+/// The configuration, where none is named.
+const CONFIG: &str = "/etc/guild-bridge/config.json";
 
 /// What was typed.
 #[derive(Default)]
@@ -67,7 +72,7 @@ struct Typed {
 
 impl Typed {
     fn config(&self) -> PathBuf {
-        self.config.clone().unwrap_or_else(|| PathBuf::from("/etc/guild-bridge/config.json"))
+        self.config.clone().unwrap_or_else(|| PathBuf::from(CONFIG))
     }
 
     fn socket(&self) -> PathBuf {
@@ -172,6 +177,7 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
         ("letters", ["drop"]) => Ok(letters::forget(&typed.socket(), None)),
         ("letters", ["drop", which]) => Ok(letters::forget(&typed.socket(), Some(which))),
         ("letters", _) => Err("letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]".into()),
+        ("nudge", []) => Ok(nudge::nudge(&typed.socket())),
         ("reload", []) => Ok(reload::reload(&typed.socket())),
         ("restart", [agent]) => Ok(restart::restart(&typed.socket(), agent)),
         ("tail", []) => Ok(tail::tail(&typed.socket(), None)),

@@ -273,7 +273,7 @@ async fn watch(mut stream: &Async<UnixStream>, bytes: &mut Vec<u8>) {
     std::future::pending().await
 }
 
-const COMMANDS: &str = "status, send, tail, letters, letters-retry, letters-drop, restart, reload";
+const COMMANDS: &str = "status, send, tail, letters, letters-retry, letters-drop, restart, reload, nudge";
 
 /// What a line asks for.
 fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
@@ -291,6 +291,7 @@ fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
         "letters-retry" => Some(Command::LettersAgain { which: request.which }),
         "letters-drop" => Some(Command::DropLetters { which: request.which }),
         "restart" => Some(Command::Restart { agent: need(request.agent, "agent")? }),
+        "nudge" => Some(Command::Nudge),
         "reload" => None,
         _ => return Err(format!("no such \"cmd\"; there are {COMMANDS}")),
     };

@@ -19,6 +19,7 @@ pub mod process;
 pub mod secret;
 pub mod shell;
 pub mod signals;
+pub mod steps;
 pub mod syslog;
 pub mod tcp;
 pub mod tls;

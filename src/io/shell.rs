@@ -10,7 +10,7 @@ use super::notify::Manager;
 use super::process::{self, Heap};
 use super::tls::Rules;
 use super::websocket::Lines;
-use super::{Happening, Post, clock, signals};
+use super::{Happening, Post, clock, signals, steps};
 use crate::budget;
 use crate::moment::{Moment, Now, sooner};
 use crate::port::{Client, Command, Input, Output, Told, Wire};
@@ -61,6 +61,7 @@ pub fn run(options: Options) -> Result<(), Fatal> {
     let (post, happenings) = smol::channel::bounded(budget::HAPPENINGS);
     let signals = signals::listen().map_err(|error| Fatal::Internal(format!("signals: {error}")))?;
     executor.spawn(signals::pump(signals, post.clone())).detach();
+    executor.spawn(steps::pump(post.clone())).detach();
     // not `smol::block_on`: it takes the reactor from its thread and back, 12 context switches a ping instead of 3
     future::block_on(executor.run(async {
         let mut shell = Shell::start(options, &executor, post)?;

@@ -35,7 +35,10 @@ impl Relay {
                 self.out.push_back(Output::Tell(client, Told::Done(said)));
             }
             Command::Stop => self.stop(now),
-            Command::Nudge => self.links.iter_mut().for_each(|link| link.nudge(now.at)),
+            Command::Nudge => {
+                let resting = self.links.iter_mut().map(|link| link.nudge(now.at)).filter(|rested| *rested).count();
+                self.out.push_back(Output::Tell(client, Told::Done(format!("{resting} link(s) that rested try now"))));
+            }
         }
     }
 

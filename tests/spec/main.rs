@@ -45,6 +45,7 @@ mod schema;
 mod seeds;
 mod session;
 mod status;
+mod steps;
 mod syslog;
 mod text;
 mod tls;

@@ -214,8 +214,27 @@ fn a_nudge_ends_the_rest_of_a_waiting_link() {
     w.guild().up = false;
     w.run_for(mins(60));
     w.guild().up = true;
-    w.ask(Command::Nudge);
+    let client = w.ask(Command::Nudge);
     w.run_till(secs(5), "it is live", |w| w.state() == "live");
+    assert!(w.told(client)[0].contains("1 link(s) that rested try now"), "{:?}", w.told(client));
+    let client = w.ask(Command::Nudge);
+    w.run_for(secs(1));
+    assert!(w.told(client)[0].contains("0 link(s)"), "a live link has nothing to try: {:?}", w.told(client));
+    assert_eq!(w.state(), "live");
+}
+
+#[test]
+fn a_nudge_is_no_reason_to_come_before_the_guild_said() {
+    let mut w = World::chatty(39);
+    w.guild().model.faults.set(crate::world::Fault::MintStatus(429, Some("600".into())));
+    w.run_for(secs(30));
+    assert_eq!(w.reason(), "rate.limited");
+    let mints = w.halls[0].calls.len();
+    (0..60).for_each(|_| {
+        w.ask(Command::Nudge);
+        w.run_for(secs(5));
+    });
+    assert_eq!(w.halls[0].calls.len(), mints);
 }
 
 #[test]
