@@ -1,8 +1,9 @@
 //! `check`: every fault of the configuration; no network.
 
-use super::{Exit, Typed, complain, put};
+use super::{Exit, Typed, complain, put, unit};
 use crate::config::{Remark, load};
 use crate::io::secret::credentials;
+use std::path::Path;
 
 /// Says each on a line of standard error.
 pub fn complain_of(remarks: &[Remark]) {
@@ -27,6 +28,11 @@ pub fn check(typed: &Typed) -> Exit {
     };
     for warning in &loaded.warnings {
         eprint_line(&format!("{warning} (a warning)"));
+    }
+    if let Some(warning) =
+        unit::warning(&loaded.settings, unit::told().as_deref(), Path::new("/"), typed.is_installed())
+    {
+        eprint_line(&format!("{}: {warning} (a warning)", path.display()));
     }
     if !loaded.keys.is_empty() {
         complain_of(&loaded.keys);

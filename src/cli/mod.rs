@@ -13,6 +13,7 @@ mod run;
 mod send;
 pub mod status;
 mod tail;
+pub mod unit;
 
 use crate::config::schema::nearest;
 use lexopt::{Arg, Parser, ValueExt};
@@ -71,6 +72,11 @@ struct Typed {
 }
 
 impl Typed {
+    /// Whether the configuration is the one that the service runs with.
+    fn is_installed(&self) -> bool {
+        self.config() == Path::new(CONFIG)
+    }
+
     fn config(&self) -> PathBuf {
         self.config.clone().unwrap_or_else(|| PathBuf::from(CONFIG))
     }

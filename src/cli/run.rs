@@ -1,7 +1,7 @@
 //! `run`: the daemon, in the foreground.
 
 use super::check::complain_of;
-use super::{Exit, Typed, complain, log as logging};
+use super::{Exit, Typed, complain, log as logging, unit};
 use crate::config::{Loaded, Remark, load};
 use crate::io::secret::credentials;
 use crate::io::shell::{self, Fatal, Options};
@@ -57,6 +57,9 @@ fn state_dir(state: StateMode) -> PathBuf {
 fn remark(loaded: Loaded) -> Settings {
     for remark in loaded.warnings.iter().chain(&loaded.keys) {
         log::warn!("{remark}");
+    }
+    if let Some(warning) = unit::warning(&loaded.settings, unit::told().as_deref(), Path::new("/"), false) {
+        log::warn!("{warning}");
     }
     loaded.settings
 }

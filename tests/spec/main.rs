@@ -51,5 +51,6 @@ mod text;
 mod tls;
 mod token;
 mod uci;
+mod unit;
 mod websocket;
 mod world;
