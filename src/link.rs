@@ -15,6 +15,7 @@ mod letters;
 mod list;
 mod live;
 mod look_up;
+mod oldest;
 mod posts;
 mod report;
 mod seek;

@@ -56,6 +56,8 @@ pub struct Page {
     pub limit: usize,
     /// It looks for a first cursor.
     pub seek: bool,
+    /// It asks for the oldest message that history keeps.
+    pub oldest: bool,
 }
 
 /// A call under way.

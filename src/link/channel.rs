@@ -1,5 +1,6 @@
 //! One channel of a link: its join, what proves it, and its lane.
 
+use super::oldest::Oldest;
 use crate::budget;
 use crate::dialect::ChannelRow;
 use crate::lane::{Lane, Place};
@@ -39,6 +40,8 @@ pub struct Channel {
     pub limit: usize,
     /// The reading that is under way began with the oldest that history keeps.
     pub from_start: bool,
+    /// The oldest message that history keeps, where that matters.
+    pub oldest: Oldest,
     /// Since when neither the list nor history could be read.
     pub failing_since: Option<Moment>,
     join: Join,
@@ -105,6 +108,7 @@ impl Channel {
             goes_on: false,
             from_start: false,
             limit: budget::HISTORY_LIMIT,
+            oldest: Oldest::Unasked,
             failing_since: None,
             join: Join::default(),
         }
@@ -123,6 +127,7 @@ impl Channel {
         self.baseline = false;
         self.wanted = false;
         self.goes_on = false;
+        self.oldest = Oldest::Unasked;
         self.lane.reread();
     }
 

@@ -4,7 +4,7 @@ use super::answers::{checked, is_array, unreadable};
 use super::calls::{Page, Purpose};
 use super::channel::{Channel, Gate};
 use super::gaps::Missing;
-use super::{Link, State, in_channel};
+use super::{Link, State, in_channel, oldest};
 use crate::budget;
 use crate::call::{Answer, Got};
 use crate::dialect::{Incoming, Newest, Row};
@@ -131,6 +131,11 @@ impl Link {
         if !is_array(&got) {
             return self.page_failed(at, unreadable(&got, "history is not a JSON array"), None, step);
         }
+        if page.oldest {
+            return self.oldest_came(at, &got);
+        }
+        let blind = self.channels.get(at).is_some_and(|channel| oldest::is_blind(channel, &page));
+        let Some(cut_blindly) = (if blind { self.cut_blindly(at, &page, &got) } else { Some(false) }) else { return };
         let failures = std::mem::take(&mut self.history.failures);
         let dialect = std::rc::Rc::clone(&self.dialect);
         let mut brought = Brought::default();
@@ -160,6 +165,7 @@ impl Link {
                 return;
             }
         }
+        cut |= cut_blindly;
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.goes_on = brought.passed > 0;
         channel.from_start |= page.after.is_none();
@@ -335,14 +341,22 @@ fn next_page(channel: &Channel) -> Page {
     let name = channel.row.id.clone();
     if let Gate::Seeking(seek) = &channel.gate {
         let after = seek.tail.back().cloned();
-        return Page { channel: name, after, expect: None, limit: channel.limit, seek: true };
+        return Page { channel: name, after, expect: None, limit: channel.limit, seek: true, oldest: false };
+    }
+    if let Some(page) = oldest::page(channel) {
+        return page;
     }
     let place = channel.lane.read();
     let limit = channel.limit;
     match (&place.before, &place.id) {
-        (Some(before), Some(id)) if !channel.goes_on && limit > 1 => {
-            Page { channel: name, after: Some(before.clone()), expect: Some(id.clone()), limit, seek: false }
-        }
-        (_, id) => Page { channel: name, after: id.clone(), expect: None, limit, seek: false },
+        (Some(before), Some(id)) if !channel.goes_on && limit > 1 => Page {
+            channel: name,
+            after: Some(before.clone()),
+            expect: Some(id.clone()),
+            limit,
+            seek: false,
+            oldest: false,
+        },
+        (_, id) => Page { channel: name, after: id.clone(), expect: None, limit, seek: false, oldest: false },
     }
 }

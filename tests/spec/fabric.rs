@@ -147,6 +147,31 @@ fn a_history_that_was_cut_is_a_gap_and_goes_on_with_the_oldest_kept() {
 }
 
 #[test]
+fn a_history_that_was_cut_behind_the_very_first_cursor_is_a_gap_and_one_that_was_not_is_none() {
+    for (keep, crash) in [(2, false), (2, true), (40, false), (40, true)] {
+        let mut w = World::chatty(24);
+        w.say("general", "alice", "old");
+        w.run_live();
+        w.run_for(secs(5));
+        w.guild().up = false;
+        w.guild().close_lines();
+        (1..=30).for_each(|i| drop(w.say("general", "alice", &format!("m{i}"))));
+        w.guild().model.cut_history("general", keep);
+        w.run_for(secs(30));
+        if crash {
+            w.crash();
+        }
+        w.guild().up = true;
+        w.run_for(mins(4));
+        let from = 31 - keep.min(30);
+        let wanted: Vec<String> = (from..=30).map(|i| format!("m{i}")).collect();
+        assert_eq!(w.heard(), wanted);
+        assert_eq!(w.link().gaps_by_reason.get("history_cut").copied().unwrap_or_default(), u64::from(keep == 2));
+        assert_eq!(w.link().gaps, u64::from(keep == 2), "{:?}", w.link().last_gap);
+    }
+}
+
+#[test]
 fn a_history_cut_right_after_the_cursor_is_no_gap() {
     let mut w = World::chatty(23);
     w.run_live();
