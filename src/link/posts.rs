@@ -11,7 +11,7 @@ use crate::budget;
 use crate::call::{Answer, Got};
 use crate::gap::Gap;
 use crate::inbox::About;
-use crate::journal::{Post, Record};
+use crate::journal::{Post, Record, size};
 use crate::outbox::{AskedBy, Due, Item};
 use crate::reason::{Reason, Why};
 use crate::step::Step;
@@ -43,7 +43,7 @@ impl Link {
         let link = self.name();
         if last {
             let (channel, message) = (about.channel.clone(), about.message.clone());
-            step.record(Record::Turn { link, channel, message, posts: posts.clone() });
+            Self::keep_end(Record::Turn { link, channel, message, posts: posts.clone() }, step);
         } else {
             for post in &posts {
                 let (link, channel) = (link.clone(), about.channel.clone());
@@ -57,6 +57,19 @@ impl Link {
             self.turn_over(about);
         }
         self.settle(step);
+    }
+
+    /// Keeps a turn's end. Fences that are opened in every part can make a reply larger than a record may be: then its
+    /// parts stand before the end, and a log that is cut between them gives the turn again, under the same keys.
+    fn keep_end(mut end: Record, step: &mut Step<'_>) {
+        if size(&end) > budget::JOURNAL_RECORD_BYTES {
+            if let Record::Turn { link, channel, posts, .. } = &mut end {
+                for post in posts.drain(..) {
+                    step.record(Record::Post { link: link.clone(), channel: channel.clone(), post });
+                }
+            }
+        }
+        step.record(end);
     }
 
     /// A turn ended without a reply.

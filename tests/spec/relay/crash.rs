@@ -1,6 +1,8 @@
 //! A crash at any moment, and what the journal brings back.
 
 use crate::world::{Fault, Habit, World, mins, secs, twice};
+use guild_bridge::budget;
+use guild_bridge::text::split_reply;
 
 /// Says ten messages around a crash at `ms`, and runs until all is over.
 fn crash_at(seed: u64, ms: u64) -> World {
@@ -124,6 +126,29 @@ fn a_reply_that_waits_in_the_outbox_survives_a_crash() {
     w.guild().model.faults.clear();
     w.run_for(mins(5));
     assert_eq!((w.answers("general"), w.heard()), (vec!["re: hi"], vec!["hi"]));
+}
+
+#[test]
+fn a_reply_whose_parts_outgrow_a_record_survives_a_crash() {
+    let mut w = World::chatty(8);
+    w.run_live();
+    w.guild().model.faults.set(Fault::PostStatus(503, None));
+    let lines = (0..1_000).map(|n| format!("{n} {}\n", "x".repeat(55))).collect::<String>();
+    let reply = format!("```{}\n{lines}```", "€".repeat(900));
+    w.agent().habit = Habit::Says(reply.clone());
+    w.say("general", "alice", "hi");
+    w.run_for(secs(20));
+    w.crash();
+    w.agent().habit = Habit::Says("another answer".into());
+    w.run_for(secs(10));
+    w.guild().model.faults.clear();
+    w.run_for(mins(5));
+    let parts = split_reply(&reply, 4_000);
+    assert!(
+        parts.iter().map(String::len).sum::<usize>() > budget::JOURNAL_RECORD_BYTES
+            && reply.len() < budget::REPLY_BYTES
+    );
+    assert!(w.answers("general") == parts, "{} of {} parts", w.answers("general").len(), parts.len());
 }
 
 #[test]
