@@ -8,6 +8,8 @@ pub enum Gap {
     TurnFailed,
     /// What followed the cursor is not in history any more.
     HistoryCut,
+    /// Something of the journal could not be read at a start.
+    JournalLost,
     /// A refused reply has no place among the letters any more.
     LettersFull,
     /// Part after part of a reply that does not end, beyond the outbox.
@@ -33,6 +35,7 @@ impl Gap {
     pub const ALL: &'static [Gap] = &[
         Gap::TurnFailed,
         Gap::HistoryCut,
+        Gap::JournalLost,
         Gap::LettersFull,
         Gap::OutboxFull,
         Gap::Oversize,
@@ -66,6 +69,10 @@ impl Gap {
         match self {
             Self::TurnFailed => ("turn_failed", "the agent failed three times at a message"),
             Self::HistoryCut => ("history_cut", "the guild had removed messages from history before they were read"),
+            Self::JournalLost => (
+                "journal_lost",
+                "the journal could not be read whole at a start: replies may be lost, and what was said while nothing ran",
+            ),
             Self::LettersFull => ("letters_full", "a reply that the guild refused for good fell out of the letters"),
             Self::OutboxFull => ("outbox_full", "an agent sent part after part of a reply while the outbox was full"),
             Self::Oversize => ("oversize", "a message over `limits.message_bytes`"),

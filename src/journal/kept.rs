@@ -2,6 +2,7 @@
 
 use super::{Cursor, Letter, Noted, Post, Record};
 use crate::budget;
+use crate::gap::Gap;
 use std::collections::BTreeMap;
 
 /// What a journal says in the end.
@@ -16,7 +17,7 @@ pub struct Kept {
     pub posts: BTreeMap<String, Vec<(String, Post)>>,
     /// By link: what the guild refused for good, in order.
     pub letters: BTreeMap<String, Vec<Letter>>,
-    /// By link and reason: what could not be kept.
+    /// By link and reason: what could not be kept; of no link: what is lost of the journal itself.
     pub gaps: BTreeMap<(String, String), Noted>,
     /// By link: the guild's ids of the last `budget::OWN_POSTS` posts, as they were stored.
     pub own: BTreeMap<String, Vec<String>>,
@@ -86,6 +87,26 @@ impl Kept {
         if !known {
             self.apply(record);
         }
+    }
+
+    /// Something of the journal could not be read: nobody knows whose it was.
+    pub fn note_loss(&mut self, detail: String, at_ms: u64) {
+        let noted = Noted { count: 1, at_ms, detail, ..Noted::default() };
+        self.gaps.insert(Self::loss_key(), noted);
+    }
+
+    /// What could not be read of the journal, for each link to count.
+    pub fn loss(&self) -> Option<&Noted> {
+        self.gaps.get(&Self::loss_key())
+    }
+
+    /// Every link has counted what could not be read.
+    pub fn loss_is_counted(&mut self) {
+        self.gaps.remove(&Self::loss_key());
+    }
+
+    fn loss_key() -> (String, String) {
+        (String::new(), Gap::JournalLost.code().to_owned())
     }
 
     /// Records that say the same as all that was replayed: a journal of them replays to an equal `Kept`.

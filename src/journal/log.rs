@@ -49,27 +49,33 @@ impl Log {
             Err(failed) => return (log, Kept::default(), Some(failed)),
         };
         let (mut reader, mut whole) = (Reader::new(), true);
-        let (mut left_bytes, mut void, last) = (budget::JOURNAL_READ_BYTES, 0, names.len().saturating_sub(1));
+        let (mut lost, mut void, last) = (None, 0, names.len().saturating_sub(1));
         for (at, name) in names.into_iter().enumerate() {
-            let bytes = files.read(&name, left_bytes);
-            left_bytes = left_bytes.saturating_sub(bytes.as_ref().map_or(0, Vec::len));
+            let bytes = files.read(&name, budget::JOURNAL_READ_BYTES);
             let expected = reader.next;
             let said = bytes.as_ref().map(|bytes| reader.take(bytes)).map_err(|failed| {
                 reader.hole = true;
                 failed.clone()
             });
             if said.as_ref().is_ok_and(|said| said.based) {
-                (void, whole) = (at, true);
+                (void, whole, lost) = (at, true, None);
             }
             if said.as_ref().is_ok_and(|said| said.missing) {
                 log::warn!("{name}: records before it are missing, from number {expected} on");
                 whole = false;
+                lost.get_or_insert_with(|| format!("records before {name} are missing"));
             }
             whole &= name != OLD_NAME && said.as_ref().is_ok_and(|said| said.replayed.why_cut.is_none());
             let spoilt = spoilt(&name, &said, bytes.map_or(0, |bytes| bytes.len()), at == last);
+            if spoilt || reader.hole {
+                lost.get_or_insert_with(|| format!("{name} could not be read whole"));
+            }
             log.pieces.push(Piece { name, spoilt });
         }
         log.seq = reader.next;
+        if let Some(lost) = lost {
+            reader.kept.note_loss(lost, wall_ms);
+        }
         let failed = if whole {
             log.drop_oldest(void, files);
             None
@@ -128,10 +134,17 @@ impl Log {
             self.give_up_what_is_there(files)?;
         }
         self.state = State::Shut;
+        let name = self.next_name()?;
         let first = self.seq;
         let mut bytes = vec![0; HEADER_BYTES];
         for record in records {
             self.encode(record, &mut bytes);
+        }
+        if bytes.len() > budget::JOURNAL_READ_BYTES {
+            return Err(Failed(format!(
+                "all that is live takes {} bytes, which no start would read again",
+                bytes.len()
+            )));
         }
         let base_bytes = u32::try_from(bytes.len() - HEADER_BYTES).unwrap_or(u32::MAX);
         if let Some(header) = bytes.first_chunk_mut() {
@@ -142,7 +155,6 @@ impl Log {
             let _ = files.remove(NEW_NAME);
             return Err(failed);
         }
-        let name = segment::name(self.number);
         files.rename(NEW_NAME, &name)?;
         self.number += 1;
         self.pieces.push(Piece { name, spoilt: false });
@@ -162,13 +174,25 @@ impl Log {
 
     /// A new segment that goes on where the last one ends.
     fn roll(&mut self, files: &mut dyn Files, first: u64, bytes: &[u8]) -> Result<usize, Failed> {
-        let name = segment::name(self.number);
+        let name = self.next_name()?;
         files.create(&name)?;
         self.number += 1;
         self.pieces.push(Piece { name, spoilt: false });
         files.append(&[&Header { first, base_bytes: None }.bytes(), bytes].concat())?;
         self.state = State::Open { bytes: HEADER_BYTES + bytes.len(), fresh: true };
         Ok(HEADER_BYTES + bytes.len())
+    }
+
+    /// The next segment's name, which the next start knows for one.
+    fn next_name(&self) -> Result<String, Failed> {
+        let name = segment::name(self.number);
+        match segment::number(&name) {
+            Some(_) => Ok(name),
+            None => {
+                let last = segment::name(self.number.saturating_sub(1));
+                Err(Failed(format!("no number is left behind {last}: move that file away")))
+            }
+        }
     }
 
     fn encode(&mut self, record: &Record, out: &mut Vec<u8>) {
@@ -237,8 +261,8 @@ fn spoilt(name: &str, said: &Result<Said, Failed>, bytes: usize, last: bool) -> 
         return false;
     }
     log::warn!(
-        "{name}: the journal cannot be read beyond byte {good}: {why}; it is set aside as {name}.bad-…, history brings what \
-         it still has; remove it when you have looked at it"
+        "{name}: the journal cannot be read beyond byte {good}: {why}; it is set aside as {name}.bad-…; a channel whose \
+         place is lost with it begins at its end; remove the file when you have looked at it"
     );
     true
 }

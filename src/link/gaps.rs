@@ -47,6 +47,7 @@ impl Noted {
             }
             Gap::LettersFull => self.detail == detail,
             Gap::TurnFailed
+            | Gap::JournalLost
             | Gap::OutboxFull
             | Gap::Oversize
             | Gap::Unreadable
@@ -128,6 +129,7 @@ fn passes_over(gap: Gap) -> bool {
     match gap {
         Gap::TurnFailed | Gap::Oversize | Gap::Unreadable | Gap::BotBudget => true,
         Gap::HistoryCut
+        | Gap::JournalLost
         | Gap::LettersFull
         | Gap::OutboxFull
         | Gap::HistoryLong
@@ -187,6 +189,12 @@ impl Link {
             lane.is_none_or(|lane| lane.holds(&message)).then_some((channel, message))
         };
         mine.into_iter().filter_map(open).collect()
+    }
+
+    /// Something of the journal could not be read at this start: perhaps of this link.
+    pub fn count_lost_journal(&mut self, lost: &Noted) {
+        self.gap(Gap::JournalLost, 1, Missing::default(), &lost.detail);
+        self.date_gaps(lost.at_ms);
     }
 
     /// What could not be kept in an earlier life.

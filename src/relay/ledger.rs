@@ -99,6 +99,9 @@ impl Ledger {
                 link.remember_gap(*gap, noted);
             }
         }
+        if let Some(lost) = self.kept.loss() {
+            link.count_lost_journal(lost);
+        }
         for letter in self.kept.letters.remove(&name).unwrap_or_default() {
             link.remember_letter(letter);
         }
@@ -107,6 +110,7 @@ impl Ledger {
     /// Once the links of the configuration have theirs: what others left behind goes with their last cursor. Those that
     /// left the configuration while nothing ran count from now.
     pub fn forget_the_old(&mut self) {
+        self.kept.loss_is_counted();
         let now_ms = self.date(self.wall_ms);
         for (key, cursor) in self.kept.cursors.iter_mut().filter(|(_, cursor)| cursor.at_ms == 0 && now_ms != 0) {
             cursor.at_ms = now_ms;

@@ -60,6 +60,33 @@ fn counts_and_the_last_gap_outlive_restarts() {
 }
 
 #[test]
+fn a_journal_that_could_not_be_read_is_a_gap_of_each_link_once_however_often_it_is_killed() {
+    for ms in [0, 1, 30, 5_000] {
+        let mut w = World::chatty(ms);
+        w.run_live();
+        w.say("general", "alice", "one");
+        w.run_for(secs(20));
+        w.kill();
+        let name = w.disk.last_name();
+        w.disk.put(&name, b"what a broken flash gives back, longer than the header of a journal");
+        w.say("general", "alice", "while nothing ran");
+        w.start();
+        w.run_for(ms);
+        w.crash();
+        w.run_live();
+        w.say("general", "alice", "two");
+        w.run_for(mins(1));
+        w.crash();
+        w.run_for(mins(1));
+        assert_eq!((counted(&w, Gap::JournalLost), w.link().gaps), (1, 1), "killed after {ms} ms");
+        let last = w.link().last_gap.clone().unwrap();
+        assert_eq!((last.reason, last.detail.starts_with(&name)), ("journal_lost", true), "{last:?}");
+        assert!(last.at.starts_with("20"), "{last:?}");
+        assert_eq!(w.answers("general"), ["re: one", "re: two"], "a channel whose place is lost begins at its end");
+    }
+}
+
+#[test]
 fn a_record_of_gaps_replayed_twice_changes_nothing() {
     let noted = |count| Noted { count, at_ms: 7, channel: Some("c".into()), detail: "x".into(), ..Noted::default() };
     let done = vec![("c".to_owned(), "m".to_owned())];

@@ -9,10 +9,17 @@ use guild_bridge::journal::{Kept, Log, Record, encode, replay};
 
 const WALL_MS: u64 = 1_795_448_119_306;
 
+/// What is lost of it is another matter, see `loss`.
 fn opened(disk: &mut Disk) -> (Log, Kept) {
-    let (log, kept, failed) = Log::open(disk, true, WALL_MS);
+    let (log, mut kept, failed) = Log::open(disk, true, WALL_MS);
     assert_eq!(failed, None);
+    kept.loss_is_counted();
     (log, kept)
+}
+
+/// What a start says that it could not read.
+fn loss(disk: &mut Disk) -> Option<String> {
+    Log::open(disk, true, WALL_MS).1.loss().map(|lost| lost.detail.clone())
 }
 
 /// A file of these records that goes on with the number `first`.
@@ -169,7 +176,9 @@ fn a_log_of_a_newer_version_is_set_aside_whole_and_so_many_are_kept() {
         disk.put(&segment::name(number), newer);
     }
     for life in 0..10 {
-        let (_, kept, failed) = Log::open(&mut disk, true, WALL_MS + life as u64 * 1000);
+        let (_, mut kept, failed) = Log::open(&mut disk, true, WALL_MS + life as u64 * 1000);
+        assert!(kept.loss().is_some());
+        kept.loss_is_counted();
         assert_eq!((kept, failed), (Kept::default(), None));
         assert_eq!(aside(&disk).len(), (5 + life).min(budget::JOURNALS_ASIDE));
         assert!(life > 0 || aside(&disk).iter().all(|name| disk.bytes(name) == newer));
@@ -187,6 +196,70 @@ fn a_record_too_long_to_be_read_again_is_left_out_and_what_follows_is_kept() {
     log.append(&mut disk, &[cursor("c", None, None), long, cursor("d", None, None)]).unwrap();
     let kept = opened(&mut disk).1;
     assert_eq!((kept.cursors.len(), kept.posts.len()), (2, 0));
+}
+
+#[test]
+fn what_could_not_be_read_is_said_until_it_is_counted_and_a_torn_end_is_no_loss() {
+    type Damage = fn(&mut Disk);
+    let damages: [(&str, Damage); 4] = [
+        ("journal.000001 could not be read whole", |disk| disk.put(&segment::name(1), b"from elsewhere")),
+        ("journal.000002 could not be read whole", |disk| {
+            let mut bytes = disk.bytes(&segment::name(2)).to_vec();
+            bytes[20_000] ^= 0x10;
+            disk.put(&segment::name(2), &bytes);
+        }),
+        ("records before journal.000003 are missing", |disk| disk.put(&segment::name(2), b"")),
+        ("", |disk| {
+            let (name, mut bytes) = (disk.last_name(), disk.bytes(&disk.last_name()).to_vec());
+            bytes.truncate(bytes.len() - 3);
+            disk.put(&name, &bytes);
+        }),
+    ];
+    for (seed, (said, damage)) in (20..).zip(damages) {
+        let mut disk = Disk::new(seed);
+        long_log(&mut disk, 1_500);
+        assert_eq!(loss(&mut disk), None);
+        damage(&mut disk);
+        for _ in 0..2 {
+            assert_eq!(loss(&mut disk).as_deref(), Some(said).filter(|said| !said.is_empty()), "{said}");
+        }
+    }
+    let mut disk = Disk::new(30);
+    let base: Vec<Record> = (0..40).map(|n| cursor(&format!("c{n}"), None, Some("1"))).collect();
+    opened(&mut disk).0.begin(&mut disk, &base).unwrap();
+    let mut bytes = disk.bytes(&segment::name(1)).to_vec();
+    bytes[1_000] ^= 1;
+    disk.put(&segment::name(1), &bytes);
+    assert!(loss(&mut disk).is_some(), "a base is never torn by a power cut");
+}
+
+/// So many posts of 64 KiB.
+fn heavy(count: usize) -> Vec<Record> {
+    (0..count).map(|n| turn("c", &n.to_string(), vec![post(&format!("k{n}"), &"x".repeat(64 * 1024))])).collect()
+}
+
+#[test]
+fn what_no_start_would_read_again_is_not_begun_and_what_is_there_stays() {
+    let mut disk = Disk::new(31);
+    let mut log = opened(&mut disk).0;
+    log.begin(&mut disk, &[cursor("c", None, None)]).unwrap();
+    let failed = log.begin(&mut disk, &heavy(budget::JOURNAL_READ_BYTES / (64 * 1024))).unwrap_err();
+    assert!(failed.0.contains("which no start would read again"), "{failed}");
+    assert_eq!(opened(&mut disk).1, super::kept(&[cursor("c", None, None)]));
+}
+
+#[test]
+fn a_log_of_many_files_is_read_whole_however_long_it_is() {
+    let mut disk = Disk::new(32);
+    let mut log = opened(&mut disk).0;
+    let records = heavy(budget::JOURNAL_READ_BYTES / (64 * 1024) - 16);
+    log.begin(&mut disk, &records).unwrap();
+    let more = heavy(budget::JOURNAL_READ_BYTES / (64 * 1024) + 16).split_off(records.len());
+    for record in &more {
+        log.append(&mut disk, std::slice::from_ref(record)).unwrap();
+    }
+    log.sync(&mut disk).unwrap();
+    assert_eq!(opened(&mut disk).1.posts.values().map(Vec::len).sum::<usize>(), records.len() + more.len());
 }
 
 #[test]
