@@ -79,7 +79,8 @@ pub(super) fn number(of: &str) -> Option<u64> {
     let digits = of.strip_prefix("journal.")?;
     // so many digits never overflow
     let plain = (6..=18).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
-    plain.then(|| digits.parse().ok())?
+    let number = plain.then(|| digits.parse().ok())?;
+    number.filter(|number| name(*number) == of)
 }
 
 /// What a file is called that was set aside at this second.

@@ -1,13 +1,13 @@
 //! The journal's files for real: one directory, one daemon at a time, one file open.
 
 use crate::journal::{Failed, Files};
-use rustix::fs::FlockOperation;
+use rustix::fs::{FlockOperation, OFlags};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Names of a directory that are looked at: a journal of ours has some ten.
+/// Names of a journal that are looked at: one of ours has some ten. What else is in the directory does not count.
 const NAMES: usize = 4096;
 
 /// The state directory.
@@ -50,16 +50,24 @@ impl RealFiles {
         held.is_some() && here.ok() == held
     }
 
-    fn failed(&self, error: &Error) -> Failed {
+    fn failed(&self, path: &Path, error: &Error) -> Failed {
         let what = match error.kind() {
             ErrorKind::PermissionDenied => crate::io::give(&self.directory, "700"),
             _ => String::new(),
         };
-        Failed(format!("{}: {error}{what}", self.directory.display()))
+        Failed(format!("{}: {error}{what}", path.display()))
     }
 
-    fn done<T>(&self, result: Result<T, Error>) -> Result<T, Failed> {
-        result.map_err(|error| self.failed(&error))
+    fn done<T>(&self, name: &str, result: Result<T, Error>) -> Result<T, Failed> {
+        result.map_err(|error| self.failed(&self.directory.join(name), &error))
+    }
+
+    /// What is written counts only where the next start finds it: the directory is still ours and has the open file.
+    fn still_there(&self, file: &File) -> Result<(), Error> {
+        if self.is_locked() && file.metadata()?.nlink() > 0 {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::NotFound, "the journal was removed while it was in use"))
     }
 }
 
@@ -71,63 +79,85 @@ impl Files for RealFiles {
         match self.lock() {
             Ok(None) => Ok(()),
             Ok(Some(taken)) => Err(Failed(taken)),
-            Err(error) => Err(self.failed(&error)),
+            Err(error) => Err(self.failed(&self.directory, &error)),
         }
     }
 
     fn list(&mut self) -> Result<Vec<String>, Failed> {
-        let entries = self.done(std::fs::read_dir(&self.directory))?.take(NAMES);
-        Ok(entries.flatten().filter_map(|entry| entry.file_name().into_string().ok()).collect())
+        let entries = std::fs::read_dir(&self.directory).map_err(|error| self.failed(&self.directory, &error))?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let names: Vec<_> = names.filter(|name| name.starts_with("journal")).take(NAMES + 1).collect();
+        if names.len() > NAMES {
+            return Err(Failed(format!("{} has more than {NAMES} journals", self.directory.display())));
+        }
+        Ok(names)
     }
 
     fn read(&mut self, name: &str, max: usize) -> Result<Vec<u8>, Failed> {
         let mut bytes = Vec::new();
         let most = u64::try_from(max).unwrap_or(u64::MAX).saturating_add(1);
-        let file = File::open(self.directory.join(name));
-        self.done(file.and_then(|file| file.take(most).read_to_end(&mut bytes)))?;
+        let mut options = OpenOptions::new();
+        // a pipe of that name would be waited for
+        options.read(true).custom_flags(flags(OFlags::NONBLOCK));
+        let file = self.done(name, options.open(self.directory.join(name)))?;
+        if !self.done(name, file.metadata())?.is_file() {
+            return Err(Failed(format!("{name} is not a plain file")));
+        }
+        self.done(name, file.take(most).read_to_end(&mut bytes))?;
         if bytes.len() > max { Err(Failed(format!("{name} has more than {max} bytes"))) } else { Ok(bytes) }
     }
 
     fn create(&mut self, name: &str) -> Result<(), Failed> {
         self.open = None;
-        let mut options = OpenOptions::new();
-        let file = options.append(true).create(true).mode(0o600).open(self.directory.join(name));
-        let file = self.done(file)?;
-        self.done(file.set_len(0))?;
-        self.open = Some(file);
+        self.ready()?;
+        let path = self.directory.join(name);
+        // what is there goes, and nothing is written through a link
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(self.failed(&path, &error)),
+            Ok(()) | Err(_) => {}
+        }
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&path);
+        self.open = Some(self.done(name, file)?);
         Ok(())
     }
 
     fn append(&mut self, bytes: &[u8]) -> Result<(), Failed> {
-        let result = match &mut self.open {
+        let result = match self.open.as_mut() {
             Some(file) => file.write_all(bytes),
-            None => Err(std::io::ErrorKind::NotFound.into()),
+            None => Err(ErrorKind::NotFound.into()),
         };
-        self.done(result)
+        let result = result.and_then(|()| self.open.as_ref().map_or(Ok(()), |file| self.still_there(file)));
+        self.done("", result)
     }
 
     fn sync(&mut self) -> Result<(), Failed> {
         let result = match &self.open {
             Some(file) => file.sync_data(),
-            None => Err(std::io::ErrorKind::NotFound.into()),
+            None => Err(ErrorKind::NotFound.into()),
         };
         if result.is_err() {
             self.open = None;
         }
-        self.done(result)
+        self.done("", result)
     }
 
     fn sync_directory(&mut self) -> Result<(), Failed> {
-        self.done(File::open(&self.directory).and_then(|directory| directory.sync_all()))
+        self.done("", File::open(&self.directory).and_then(|directory| directory.sync_all()))
     }
 
     fn rename(&mut self, from: &str, to: &str) -> Result<(), Failed> {
-        self.done(std::fs::rename(self.directory.join(from), self.directory.join(to)))
+        self.ready()?;
+        self.done(from, std::fs::rename(self.directory.join(from), self.directory.join(to)))
     }
 
     fn remove(&mut self, name: &str) -> Result<(), Failed> {
-        self.done(std::fs::remove_file(self.directory.join(name)))
+        self.ready()?;
+        self.done(name, std::fs::remove_file(self.directory.join(name)))
     }
+}
+
+fn flags(flags: OFlags) -> i32 {
+    i32::try_from(flags.bits()).unwrap_or_default()
 }
 
 fn prepare(directory: &Path) -> Result<(), Error> {
@@ -147,7 +177,10 @@ enum Locked {
 
 fn lock(directory: &Path) -> Result<Locked, Error> {
     let path = directory.join("lock");
-    let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags(OFlags::NOFOLLOW));
+    let mut file =
+        options.open(&path).map_err(|error| Error::new(error.kind(), format!("{}: {error}", path.display())))?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
             // a full disk has no room for who it is, and still the lock counts
