@@ -169,7 +169,8 @@ fn a_frame_larger_than_the_bound_costs_one_connection_and_not_a_loop_of_them() {
     w.run_for(mins(5));
     assert_eq!(w.answers("general"), ["re: small"]);
     assert!(w.story.offered.len() <= 2, "{} handshakes", w.story.offered.len());
-    assert_eq!(w.link().gaps, 1);
+    assert_eq!(w.story.reasons("recruiter@acme"), ["net.too_big"]);
+    assert_eq!((w.link().gaps, w.link().gaps_by_reason.get("oversize")), (1, Some(&1)));
 }
 
 #[test]

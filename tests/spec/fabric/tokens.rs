@@ -91,7 +91,9 @@ fn a_mint_whose_tokens_are_always_at_their_end_is_not_asked_without_rest() {
     let mut w = World::chatty(12);
     w.guild().model.faults.set(Fault::MintNearExpiry(0));
     w.run_for(mins(60));
-    assert!(w.story.count("call mint") < 400, "{} mints in an hour", w.story.count("call mint"));
+    let (mints, attempts) = (w.story.count("call mint"), w.link().attempts as usize);
+    assert!(mints < 400 && mints <= 3 * attempts, "{mints} mints in an hour, {attempts} attempts");
+    assert_eq!((w.story.reasons("recruiter@acme"), w.story.offered.len()), (vec!["http.body"], 0));
 }
 
 #[test]

@@ -3,6 +3,13 @@
 use crate::session::event;
 use crate::world::{World, mins, secs, twice};
 
+/// Where it cost a session, it was for what it is; how many sessions it cost.
+fn protocol_at_most(w: &World, frame: &str) -> usize {
+    let said = w.story.reasons("recruiter@acme");
+    assert!(said.is_empty() || said == ["net.protocol"], "{said:?} after {frame:.90}");
+    said.len()
+}
+
 /// After this frame the next message is still answered, and there was no loop of connections.
 fn survived(w: &mut World, frame: &str, handshakes: usize) {
     let text = format!("after {}", w.story.offered.len() + w.halls[0].model.said.len());
@@ -21,6 +28,13 @@ fn an_engine_that_says_close_is_left_and_what_is_no_packet_for_us_is_nothing() {
         w.guild().inject(frame);
         survived(&mut w, frame, handshakes);
         assert_eq!((w.state(), w.story.offered.len()), ("live", handshakes), "{frame}");
+        let said = w.story.reasons("recruiter@acme");
+        let wanted: &[&str] = match frame {
+            "1" => &["net.closed"],
+            "41" => &["auth.disconnected"],
+            _ => &[],
+        };
+        assert_eq!(said, wanted, "{frame}");
     }
 }
 
@@ -62,6 +76,7 @@ fn numbers_that_overflow_and_members_that_come_twice_cost_one_message_at_most() 
 
 #[test]
 fn an_ack_id_that_is_none_costs_a_session_at_most() {
+    let mut ended = 0;
     for frame in [
         "43123456789012345678901[{\"ok\":true}]",
         "434294967296[{\"ok\":true}]",
@@ -76,11 +91,14 @@ fn an_ack_id_that_is_none_costs_a_session_at_most() {
         w.run_live();
         w.guild().inject(frame);
         survived(&mut w, frame, 2);
+        ended += protocol_at_most(&w, frame);
     }
+    assert!(ended > 0, "none of them is the end of a session");
 }
 
 #[test]
 fn binary_packets_with_attachments_that_never_come_or_are_too_many_cost_a_session_at_most() {
+    let mut ended = 0;
     for frame in [
         r#"451-["x",{"_placeholder":true,"num":0}]"#,
         r#"450-["x"]"#,
@@ -96,5 +114,7 @@ fn binary_packets_with_attachments_that_never_come_or_are_too_many_cost_a_sessio
         w.guild().inject(frame);
         w.guild().inject(frame);
         survived(&mut w, frame, 2);
+        ended += protocol_at_most(&w, frame);
     }
+    assert!(ended > 0, "none of them is the end of a session");
 }
