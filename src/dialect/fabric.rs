@@ -11,8 +11,12 @@ use crate::secret::Secret;
 use crate::settings::Guild;
 use crate::text::Clipped;
 use miniserde::json::{Number, Value};
+use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt::Write;
+use std::marker::PhantomData;
 
 /// A guild that speaks `fabric`.
 pub struct Fabric {
@@ -225,12 +229,12 @@ fn id_of(object: &str) -> Option<Cow<'_, str>> {
 
 /// A message's JSON, scanned already, read in one pass.
 fn message(row: &str) -> Result<Incoming<'_>, Malformed> {
-    let row: MessageRow<'_> = serde_json::from_str(row).or_else(|_| leniently(row))?;
+    let row: MessageRow<'_> = serde_json::from_str(row).map(|row: Object<_>| row.0).or_else(|_| leniently(row))?;
     if row.id.is_empty() || row.id.len() > budget::ID_BYTES {
         return Err(Malformed("a message without a usable id"));
     }
     let (author_name, bot) =
-        row.author.map_or((None, false), |author| (plain(author.name), author.bot.unwrap_or(false)));
+        row.author.map_or((None, false), |Object(author)| (plain(author.name), author.bot.unwrap_or(false)));
     Ok(Incoming {
         id: row.id,
         channel: plain(row.channel_id).unwrap_or_default(),
@@ -253,9 +257,8 @@ fn leniently(row: &str) -> Result<MessageRow<'_>, Malformed> {
     fn text<'a>(object: &'a str, key: &str) -> Option<Text<'a>> {
         json::member(object, key).and_then(json::string).map(Text)
     }
-    let author = json::member(row, "author").map(|author| AuthorRow {
-        name: text(author, "name"),
-        bot: json::member(author, "bot").map(|bot| bot == "true"),
+    let author = json::member(row, "author").map(|author| {
+        Object(AuthorRow { name: text(author, "name"), bot: json::member(author, "bot").map(|bot| bot == "true") })
     });
     let mentions = json::member(row, "mentions").filter(|raw| raw.starts_with('['));
     Ok(MessageRow {
@@ -272,7 +275,7 @@ fn leniently(row: &str) -> Result<MessageRow<'_>, Malformed> {
     })
 }
 
-fn attachment(row: AttachmentRow<'_>) -> Option<Attachment> {
+fn attachment(Object(row): Object<AttachmentRow<'_>>) -> Option<Attachment> {
     let id = plain(row.id).filter(|id| !id.is_empty() && id.len() <= budget::ID_BYTES)?;
     Some(Attachment {
         id: id.into_owned(),
@@ -315,7 +318,7 @@ struct MessageRow<'a> {
     #[serde(borrow, default)]
     author_id: Option<Text<'a>>,
     #[serde(borrow, default)]
-    author: Option<AuthorRow<'a>>,
+    author: Option<Object<AuthorRow<'a>>>,
     #[serde(borrow, default)]
     text: Option<Text<'a>>,
     #[serde(borrow, default)]
@@ -325,7 +328,7 @@ struct MessageRow<'a> {
     #[serde(borrow, default)]
     mentions: Option<Vec<Text<'a>>>,
     #[serde(borrow, default)]
-    attachments: Option<Vec<AttachmentRow<'a>>>,
+    attachments: Option<Vec<Object<AttachmentRow<'a>>>>,
     #[serde(borrow, default)]
     created_at: Option<Text<'a>>,
 }
@@ -354,6 +357,29 @@ struct AttachmentRow<'a> {
 #[derive(Default, serde::Deserialize)]
 #[serde(transparent)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Of an object alone: serde would read the fields of a struct from a list too, by their places.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: serde::Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        reader.deserialize_map(OfMap(PhantomData))
+    }
+}
+
+struct OfMap<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for OfMap<T> {
+    type Value = Object<T>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Object)
+    }
+}
 
 fn plain(text: Option<Text<'_>>) -> Option<Cow<'_, str>> {
     text.map(|text| text.0)

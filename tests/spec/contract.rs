@@ -57,6 +57,20 @@ fn a_message_of_the_least_and_of_too_much_is_a_message() {
 }
 
 #[test]
+fn a_list_is_no_message_and_names_no_author() {
+    let fabric = dialect::of(&World::new(3).settings.guilds[0]);
+    let page = r#"[["1","general","u7"],{"id":"2","author":["Al",true],"attachments":[["a1","p.jpg"]]}]"#;
+    let mut read = Vec::new();
+    fabric.history_rows(page.as_bytes(), &mut |row| {
+        read.push(match row {
+            Row::Message(message, _) => Some((message.author_name.is_none(), message.bot, message.attachments.len())),
+            Row::Unreadable(..) => None,
+        });
+    });
+    assert_eq!(read, [None, Some((true, false, 0))]);
+}
+
+#[test]
 fn history_is_looked_at_every_unproven_s_before_proof_and_every_reconcile_s_after() {
     let mut w = World::silent(4);
     w.run_for(secs(30));
