@@ -1,6 +1,6 @@
 //! Time as an argument: what the clock said is handed in, no machine below `io/` reads one.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Milliseconds of CLOCK_BOOTTIME: monotonic, and counting through suspend (std's `Instant` does not).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,13 +52,23 @@ pub fn sooner(a: Option<Moment>, b: Option<Moment>) -> Option<Moment> {
     }
 }
 
+/// The last millisecond that RFC 3339 has room for.
+const CALENDAR_MS: u64 = 253_402_300_799_999;
+
+/// Milliseconds since 1970 that can be written as RFC 3339. A board's clock may say anything: what lies behind the year
+/// 9999 is its last moment.
+#[must_use]
+pub fn on_calendar(wall_ms: u64) -> u64 {
+    wall_ms.min(CALENDAR_MS)
+}
+
 /// ISO-8601 (RFC 3339, or without a zone: UTC) to milliseconds since 1970.
 #[must_use]
 pub fn instant(text: &str) -> Option<u64> {
     let text = text.trim();
     let (text, shift_ms) = zone(text);
     let time = humantime::parse_rfc3339_weak(text).ok()?;
-    let since = time.duration_since(std::time::UNIX_EPOCH).ok()?;
+    let since = time.duration_since(UNIX_EPOCH).ok()?;
     let ms = i64::try_from(since.as_millis()).ok()?;
     u64::try_from(ms - shift_ms).ok()
 }

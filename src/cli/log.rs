@@ -4,6 +4,7 @@
 use crate::io::clock;
 use crate::io::lossy::Lossy;
 use crate::io::syslog::{self, Syslog};
+use crate::moment::on_calendar;
 use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
@@ -52,7 +53,7 @@ pub fn start(wish: &Wish) {
         if levels {
             writeln!(out, "<{}>{said}", priority(record.level()))
         } else {
-            let at = UNIX_EPOCH + Duration::from_millis(clock::now().wall_ms);
+            let at = UNIX_EPOCH + Duration::from_millis(on_calendar(clock::now().wall_ms));
             writeln!(out, "{} {} {said}", humantime::format_rfc3339_millis(at), record.level())
         }
     });

@@ -1,7 +1,7 @@
 //! What a link says of itself: counters and status.
 
 use super::{Link, State};
-use crate::moment::Now;
+use crate::moment::{Now, on_calendar};
 use crate::status::LinkStatus;
 use std::collections::BTreeMap;
 
@@ -128,6 +128,6 @@ impl Link {
 /// Milliseconds since 1970 as RFC 3339.
 #[must_use]
 pub fn rfc3339(wall_ms: u64) -> String {
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(wall_ms);
+    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(on_calendar(wall_ms));
     humantime::format_rfc3339_seconds(time).to_string()
 }

@@ -36,6 +36,17 @@ fn an_ok_ack_proves() {
 }
 
 #[test]
+fn a_clock_that_says_any_year_is_shown_as_far_as_the_calendar_goes() {
+    let mut w = World::chatty(3);
+    w.run_live();
+    w.clock_offset_ms = i64::MAX;
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    assert_eq!(w.heard(), ["hi"]);
+    assert_eq!(w.link().last_event_at.as_deref(), Some("9999-12-31T23:59:59Z"));
+}
+
+#[test]
 fn a_message_of_the_channel_proves() {
     let mut w = World::silent(4);
     w.run_for(secs(30));
