@@ -65,6 +65,12 @@ pub fn scenarios_of(kind: &str, source: &str) -> Vec<String> {
     written.chain(listed).map(|name| format!("{kind}::{name}")).collect()
 }
 
+/// The targets of `tests/fuzz`.
+pub fn fuzz_targets() -> Vec<String> {
+    let files = sources(&tests_folder().join("fuzz/targets"));
+    files.into_iter().map(|(path, _)| path.with_extension("").to_string_lossy().into_owned()).collect()
+}
+
 /// Everything that a row may name.
 pub fn living() -> BTreeSet<String> {
     let tests = tests_folder();
@@ -74,5 +80,6 @@ pub fn living() -> BTreeSet<String> {
         .flat_map(|kind| sources(&tests.join(kind)).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
     let others = [("bench: tests/bench/idle", "bench/idle"), ("demo", "demo/main.rs"), ("seeds", "spec/search.rs")];
     let others = others.into_iter().filter(|(_, file)| tests.join(file).is_file()).map(|(name, _)| name.to_owned());
-    spec.chain(scenarios).chain(others).collect()
+    let targets = fuzz_targets().into_iter().map(|target| format!("fuzz::{target}"));
+    spec.chain(scenarios).chain(others).chain(targets).collect()
 }

@@ -23,6 +23,7 @@ mod faults;
 mod floors;
 mod folder;
 mod frames;
+mod fuzz;
 mod gaps;
 mod http;
 mod inbox;
