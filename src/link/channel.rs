@@ -170,7 +170,8 @@ impl Channel {
         }
         self.join.sent += 1;
         let first = *self.join.first_at.get_or_insert(now);
-        self.join.next_at = JOINS_MS.get(self.join.sent).map(|ms| first.after_ms(*ms).max(now.after_ms(500)));
+        let again = JOINS_MS.get(self.join.sent).filter(|_| self.proven.is_none());
+        self.join.next_at = again.map(|ms| first.after_ms(*ms).max(now.after_ms(500)));
     }
 
     /// Whether an ack id is one of this channel's joins.
@@ -184,10 +185,13 @@ impl Channel {
         self.join.answered = true;
     }
 
-    /// Proven: no more joins.
+    /// Proven: no more joins but the first. A guild may speak of a channel before it was asked for; history is read behind
+    /// that join alone.
     pub fn prove(&mut self, now: Moment) {
         self.proven = Some(now);
-        self.join.next_at = None;
+        if self.joined() {
+            self.join.next_at = None;
+        }
         self.join.answered = true;
         self.join.denied = false;
     }

@@ -58,6 +58,20 @@ fn a_message_of_the_channel_proves() {
 }
 
 #[test]
+fn a_channel_that_speaks_before_it_was_joined_is_joined_and_read_all_the_same() {
+    let mut w = World::chatty(3);
+    w.guild().model.add_channel("dev", "channel", &["alice", "recruiter"]);
+    w.run_live();
+    let id = w.guild().whisper("dev", "alice", "first");
+    let message = serde_json::json!({"id": id, "channelId": "dev", "authorId": "alice", "text": "first"});
+    w.guild().greetings = vec![format!("42[\"message.created\",{message}]")];
+    w.drop_lines();
+    w.run_for(mins(2));
+    assert_eq!(w.heard(), ["first"]);
+    assert_eq!((w.link().channels_joined, w.link().channels_proven), (2, 2));
+}
+
+#[test]
 fn the_echo_of_an_own_post_proves() {
     let mut w = World::silent(5);
     w.run_for(secs(30));

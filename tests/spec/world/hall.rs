@@ -86,6 +86,8 @@ pub struct Hall {
     pub connects: VecDeque<String>,
     /// Frames that come before `40`, raw.
     pub early: Vec<String>,
+    /// Frames right behind CONNECT's answer, of rooms that the guild joined by itself.
+    pub greetings: Vec<String>,
     /// Sessions whose joins are acked though they enter no room.
     pub lies: bool,
     /// So many of the next sessions are deaf: joins go into the void.
@@ -130,6 +132,7 @@ impl Hall {
             upgrades: VecDeque::new(),
             connects: VecDeque::new(),
             early: Vec::new(),
+            greetings: Vec::new(),
             lies: false,
             deaf_sessions: 0,
             trouble: Vec::new(),

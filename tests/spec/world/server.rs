@@ -242,6 +242,10 @@ impl Hall {
             welcome["pid"] = json!(format!("p{}", session.0));
         }
         self.packet(socket, "0", &welcome.to_string());
+        for frame in self.greetings.clone() {
+            self.down(socket, frame);
+            self.proves(socket);
+        }
         self.flush();
         if let Some(ms) = self.closes_after_ms {
             self.later(ms, AtGuild::Close(socket));
