@@ -84,7 +84,8 @@ impl<'a> Packet<'a> {
         if let Some(n) = attachments {
             let _ = write!(out, "{n}-");
         }
-        if self.namespace != "/" {
+        // the root is left out, unless what follows would be read as a namespace
+        if self.namespace != "/" || (self.ack.is_none() && self.json.starts_with('/')) {
             out.push_str(self.namespace);
             out.push(',');
         }

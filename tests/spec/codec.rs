@@ -54,6 +54,11 @@ fn a_packet_is_cut_where_its_parts_end() {
     assert_eq!(Packet::decode("1/guild,").unwrap().namespace, "/guild");
     assert_eq!(Packet::decode("1/guild").unwrap().namespace, "/guild");
     assert_eq!(Packet::decode("0{\"sid\":\"/a,\"}").unwrap().namespace, "/");
+    for text in ["4/,/,/)", "4/,/guild,{}"] {
+        let mut again = String::new();
+        Packet::decode(text).unwrap().encode(&mut again);
+        assert_eq!(again, text);
+    }
 }
 
 #[test]
