@@ -68,7 +68,7 @@ fuzz_one() {
     local found=target/fuzz/found/$1 corpus=tests/fuzz/corpus/$1 dict=tests/fuzz/dict/$1 options=()
     mkdir -p "$found"
     [[ -f $dict ]] && options+=("-dict=$dict")
-    "$fuzz_built/$1" "$found" "$corpus" "${options[@]}" -max_total_time="$2" -timeout=20 -max_len=16384 -rss_limit_mb=2048 \
+    "$fuzz_built/$1" "$found" "$corpus" "${options[@]}" -max_total_time="$2" -timeout=60 -max_len=16384 -rss_limit_mb=2048 \
         -print_final_stats=1 -artifact_prefix="target/fuzz/crashes/$1-" >"target/fuzz/$1.log" 2>&1
 }
 
