@@ -26,7 +26,7 @@ pub struct Reading {
     not_before: Option<Moment>,
     /// `not_before` is when the guild can be believed to have heard a join: an answer ends the wait.
     for_a_join: bool,
-    /// The channel read last: the next one goes first.
+    /// The channel read last: it is read to its end before the next one.
     turn: usize,
     /// Lists and pages that failed in a row.
     pub failures: u32,

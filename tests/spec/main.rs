@@ -10,6 +10,7 @@ mod agent_socket;
 mod agent_stdio;
 mod agent_template;
 mod backoff;
+mod budget;
 mod burst;
 mod cli;
 mod codec;

@@ -169,6 +169,21 @@ fn an_agent_that_comes_back_before_it_left_keeps_its_open_turns() {
 }
 
 #[test]
+fn an_agent_that_is_asked_another_way_is_given_its_open_turns_again() {
+    let mut w = World::chatty(24);
+    w.run_live();
+    w.agent().takes_ms = secs(20);
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    let turn = w.agent().open[0].id.clone();
+    w.settings.agents[0].parallel += 1;
+    reload(&mut w);
+    w.run_for(mins(1));
+    assert!(w.agent().cancelled.iter().any(|(_, cancelled, _)| *cancelled == turn));
+    assert_eq!(w.answers("general"), ["re: hi"]);
+}
+
+#[test]
 fn a_guild_that_is_removed_takes_its_turns_along_and_frees_the_agent() {
     let mut w = World::chatty(25);
     w.add_guild("other");
