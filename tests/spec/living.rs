@@ -78,7 +78,12 @@ pub fn living() -> BTreeSet<String> {
     let scenarios = ["live", "interop"]
         .into_iter()
         .flat_map(|kind| sources(&tests.join(kind)).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
-    let others = [("bench: tests/bench/idle", "bench/idle"), ("demo", "demo/main.rs"), ("seeds", "spec/search.rs")];
+    let others = [
+        ("bench: tests/bench/idle", "bench/idle"),
+        ("demo", "demo/main.rs"),
+        ("seeds", "spec/search.rs"),
+        ("mutants", "mutants.md"),
+    ];
     let others = others.into_iter().filter(|(_, file)| tests.join(file).is_file()).map(|(name, _)| name.to_owned());
     let targets = fuzz_targets().into_iter().map(|target| format!("fuzz::{target}"));
     spec.chain(scenarios).chain(others).chain(targets).collect()
