@@ -1,0 +1,80 @@
+# shellcheck shell=bash disable=SC2154
+# Sourced by board/build: the three ways to a binary for another machine. `tools` is where the distribution's way keeps its own.
+
+# paths of this machine say nothing in the binary
+remapped() {
+    local home=${CARGO_HOME:-$HOME/.cargo}
+    echo "--remap-path-prefix=$top=/guild-bridge --remap-path-prefix=$home=/cargo --remap-path-prefix=$tools=/tools"
+}
+
+# flags TARGET: what rustc wants beyond
+flags() {
+    case $1 in
+    # without these the result is a static-pie with text relocations, which jumps to nowhere
+    mipsel-*) echo "-C relocation-model=static -C target-feature=+crt-static" ;;
+    *) echo "-C target-feature=+crt-static" ;;
+    esac
+}
+
+said_of() {
+    case $1 in
+    rustup) rustc -V ;;
+    cross) cross --version 2>/dev/null | head -n 1 ;;
+    distribution) echo "rustc with its source of std from Debian, zig from PyPI" ;;
+    esac
+}
+
+has_rustup_target() {
+    command -v rustup >/dev/null && command -v cargo-zigbuild >/dev/null && rustup target list --installed 2>/dev/null | grep -qx "$1"
+}
+
+build_by_rustup() {
+    RUSTFLAGS="$(remapped) $(flags "$1")" cargo zigbuild --release --locked --bin guild-bridge --target "$1"
+}
+
+has_cross() {
+    command -v cross >/dev/null || return 1
+    { command -v docker >/dev/null && docker info >/dev/null 2>&1; } || { command -v podman >/dev/null && podman info >/dev/null 2>&1; }
+}
+
+# cross looks for Cross.toml, and tells only in a warning that it did not take cross.toml
+build_by_cross() {
+    CROSS_CONFIG=$top/cross.toml RUSTFLAGS="$(flags "$1")" cross build --release --locked --bin guild-bridge --target "$1"
+}
+
+has_distribution() {
+    command -v apt-get >/dev/null && command -v dpkg >/dev/null && command -v python3 >/dev/null && [[ $(dpkg --print-architecture) == amd64 ]]
+}
+
+# Debian's rustc 1.96 and what it is linked with; rust-web-src has the source of std with its crates, at the place where
+# -Z build-std looks. Compiler and source must be of one version.
+debs=(rustc-web cargo-web libstd-rust-web-dev libstd-rust-web-1.96 rust-web-src libllvm22 libgit2-1.5 libssh2-1 libmbedtls14
+    libmbedx509-1 libmbedcrypto7 libhttp-parser2.9 libcurl4)
+zig=0.17.1
+zigbuild=0.24.0
+
+distribution_tools() {
+    [[ -f $tools/done ]] && return
+    rm -rf "$tools" && mkdir -p "$tools/debs" "$tools/rust" "$tools/bin"
+    echo "board/build: fetching the distribution's toolchain into $tools"
+    (cd "$tools/debs" && apt-get download -q "${debs[@]}" >/dev/null) || {
+        echo "board/build: a package is not to be had (${debs[*]}): apt-get update, or another Debian than 12 with its security archive" >&2
+        return 1
+    }
+    for deb in "$tools"/debs/*.deb; do dpkg -x "$deb" "$tools/rust"; done
+    rm -rf "$tools/debs"
+    for program in rustc rustdoc cargo; do
+        printf '#!/bin/sh\nLD_LIBRARY_PATH=%s/rust/usr/lib/x86_64-linux-gnu exec %s/rust/usr/bin/%s "$@"\n' "$tools" "$tools" "$program" >"$tools/bin/$program"
+        chmod +x "$tools/bin/$program"
+    done
+    python3 -m venv "$tools/venv" && "$tools/venv/bin/pip" install -q --disable-pip-version-check "ziglang==$zig" "cargo-zigbuild==$zigbuild" || return 1
+    touch "$tools/done"
+}
+
+# a stable compiler builds std only when it is told that it may: RUSTC_BOOTSTRAP. Without link-self-contained=no it looks for
+# start files that only a rustup component has.
+build_by_distribution() {
+    distribution_tools || return 1
+    RUSTFLAGS="$(remapped) $(flags "$1")" PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
+        cargo-zigbuild rustc --release --locked --bin guild-bridge --target "$1" -Z build-std=std,panic_abort -- -C link-self-contained=no
+}
