@@ -158,10 +158,12 @@ fn cursors_of_an_agent_that_came_back_are_kept_for_good() {
     w.settings.agents.clear();
     w.ask(Command::Reload(Box::new(w.settings.clone())));
     w.run_for(mins(1));
+    w.guild().up = false;
     w.settings = with.clone();
     w.ask(Command::Reload(Box::new(with)));
     w.run_for(mins(1));
     w.kill();
+    w.guild().up = true;
     w.clock_offset_ms += 31 * DAY_MS;
     w.say("general", "alice", "meanwhile");
     w.start();
