@@ -98,9 +98,9 @@ impl Link {
         records
     }
 
-    /// Takes a post of an earlier life in: it may have been posted then.
-    pub fn remember_post(&mut self, channel: String, post: Post) {
-        self.outbox.push(Item::of(channel, post, AskedBy::Turn), 0, true);
+    /// Takes a post of an earlier life in: it may have been posted then. `kept_by`: the write of the journal that holds it.
+    pub fn remember_post(&mut self, channel: String, post: Post, kept_by: u64) {
+        self.outbox.push(Item::of(channel, post, AskedBy::Turn), kept_by, true);
     }
 
     /// One of the agent's own last posts, by its message id.

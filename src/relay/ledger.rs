@@ -50,6 +50,8 @@ impl Ledger {
             stays
         });
         expired.retain(|link| !kept.cursors.keys().any(|(of, _)| of == link));
+        // what a killed daemon wrote may still wait for its sync: it is written once more before anything rests on it
+        let asked = kept != Kept::default();
         Self {
             records: Vec::new(),
             pressing: false,
@@ -59,7 +61,7 @@ impl Ledger {
             log_bytes: 0,
             base_bytes: 0,
             begun: None,
-            asked: false,
+            asked,
             wall_ms,
             build_ms,
             cursors_at: None,
@@ -91,8 +93,9 @@ impl Ledger {
         for own in self.kept.own.remove(&name).unwrap_or_default() {
             link.remember_own(own);
         }
+        let kept_by = if self.asked { self.next_store() } else { 0 };
         for (channel, post) in self.kept.posts.remove(&name).unwrap_or_default() {
-            link.remember_post(channel, post);
+            link.remember_post(channel, post, kept_by);
         }
         for gap in Gap::ALL {
             if let Some(noted) = self.kept.gaps.remove(&(name.clone(), gap.code().to_owned())) {

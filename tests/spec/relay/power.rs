@@ -1,6 +1,6 @@
 //! Power cuts and failing disks, as the guild and the agent see them.
 
-use crate::world::{Fault, Habit, World, mins, secs, twice};
+use crate::world::{Fault, Habit, What, World, mins, secs, twice};
 use guild_bridge::settings::StateMode;
 
 /// Says ten messages around a power cut at `ms`, half a second long, and runs until all is over.
@@ -40,6 +40,30 @@ fn a_reply_is_not_posted_before_its_record_outlives_a_power_cut() {
         w.run_live();
         w.run_for(secs(8));
         ["one", "two"].iter().for_each(|text| drop(w.say("general", "alice", text)));
+        w.run_for(ms);
+        w.power_cut();
+        let posted = w.answers("general").len();
+        w.agent().habit = Habit::Says("another answer".into());
+        w.start();
+        w.run_for(mins(3));
+        let first = w.answers("general");
+        assert!(first[..posted].iter().all(|text| text.starts_with("re: ")), "{first:?}");
+        assert_eq!(first.len(), 2, "power cut after {ms} ms: an answer was forgotten and made anew: {first:?}");
+    }
+}
+
+#[test]
+fn a_reply_that_a_killed_daemon_had_not_synced_is_not_posted_before_it_is() {
+    for ms in (0..1_600).step_by(9) {
+        let mut w = World::chatty(ms);
+        w.settings.state = StateMode::Group;
+        w.run_live();
+        w.run_for(secs(8));
+        ["one", "two"].iter().for_each(|text| drop(w.say("general", "alice", text)));
+        w.run_for(100);
+        w.guild().model.options.honours_keys = false;
+        w.guild().trouble("channels", 1, What::Status(500, None));
+        w.crash();
         w.run_for(ms);
         w.power_cut();
         let posted = w.answers("general").len();
