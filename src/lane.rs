@@ -37,6 +37,8 @@ pub struct Lane {
     cursor_moved: bool,
     following: bool,
     dropped: bool,
+    /// The first message for which there was no room; history has to list it.
+    owed: Option<String>,
     waiting: usize,
     waiting_bytes: usize,
 }
@@ -68,6 +70,8 @@ pub struct ReadToEnd {
     pub again: bool,
     /// So many messages that were heard before the reading began are not in history any more.
     pub unlisted: usize,
+    /// A message that the socket brought, and that found no room, is not in history any more.
+    pub lost: bool,
 }
 
 impl Lane {
@@ -84,6 +88,7 @@ impl Lane {
             cursor_moved: false,
             following: false,
             dropped: false,
+            owed: None,
             waiting: 0,
             waiting_bytes: 0,
         }
@@ -182,9 +187,10 @@ impl Lane {
     }
 
     /// The socket brought a message for which there is no room: history will bring it again.
-    pub fn overflowed(&mut self) {
+    pub fn overflowed(&mut self, id: &str) {
         self.following = false;
         self.dropped = true;
+        self.owed.get_or_insert_with(|| id.to_owned());
         // nothing in front can settle while history cannot be read: what is done makes room, or it stays full for ever
         if self.settled == 0 && !self.has_room() {
             self.forget_done();
@@ -231,12 +237,14 @@ impl Lane {
 
     /// History was read to its end as it was when the page was asked for.
     pub fn read_to_end(&mut self) -> ReadToEnd {
+        // what found no room while this page was under way comes with the next
+        let lost = !self.dropped && self.owed.take().is_some();
         let unlisted = self.forget_unlisted();
         self.following = !self.dropped;
         if self.following {
             self.ready = self.entries.len();
         }
-        ReadToEnd { again: std::mem::take(&mut self.dropped), unlisted }
+        ReadToEnd { again: std::mem::take(&mut self.dropped), unlisted, lost }
     }
 
     /// What was heard before the reading began and is not listed is gone from history; what is done of it is forgotten.
@@ -304,6 +312,9 @@ impl Lane {
     }
 
     fn settle(&mut self, id: &str) {
+        if self.owed.as_deref() == Some(id) {
+            self.owed = None;
+        }
         self.settled += 1;
         self.read.step(id);
     }

@@ -42,6 +42,8 @@ pub struct Channel {
     pub from_start: bool,
     /// The oldest message that history keeps, where that matters.
     pub oldest: Oldest,
+    /// That nothing is left of its history was counted.
+    pub emptied: bool,
     /// Since when neither the list nor history could be read.
     pub failing_since: Option<Moment>,
     join: Join,
@@ -107,6 +109,7 @@ impl Channel {
             wanted: false,
             goes_on: false,
             from_start: false,
+            emptied: false,
             limit: budget::HISTORY_LIMIT,
             oldest: Oldest::Unasked,
             failing_since: None,

@@ -176,7 +176,7 @@ impl Link {
         } else if brought.rows < page.limit || brought.passed == 0 {
             let end = channel.lane.read_to_end();
             let forgotten = self.done_before.remove(&page.channel).is_some_and(|done| !done.is_empty());
-            cut = !cut && (end.unlisted > 0 || (channel.from_start && forgotten));
+            cut = !cut && (end.lost || end.unlisted > 0 || (channel.from_start && forgotten));
             channel.from_start = false;
             channel.wanted = end.again;
             channel.goes_on = false;
@@ -280,11 +280,14 @@ impl Link {
     }
 
     /// The message that was expected first is not there: history was cut (or that message was deleted). A guild that
-    /// answers nothing after a message that is gone is asked for the oldest that it keeps.
+    /// answers nothing after a message that is gone is asked for the oldest that it keeps. Where its list says too that
+    /// nothing is left, the place stays: what a guild has lost may come back.
     fn cut(&mut self, at: usize, page: &Page, brought: &Brought) {
         let anew = brought.rows == 0 && self.begins_anew(at);
         let Some(channel) = self.channels.get_mut(at) else { return };
-        if brought.rows == 0 && !anew {
+        let emptied = brought.rows == 0 && channel.row.last == Newest::Nothing;
+        let was_counted = std::mem::replace(&mut channel.emptied, emptied);
+        if was_counted || (brought.rows == 0 && !anew && !emptied) {
             return;
         }
         if anew {

@@ -75,7 +75,7 @@ impl Link {
         let room = if following { self.has_room() } else { self.has_room_to_hold() };
         let Some(channel) = self.channels.get_mut(at) else { return };
         if !room || !channel.lane.has_room() {
-            channel.lane.overflowed();
+            channel.lane.overflowed(id);
             channel.wanted = true;
             channel.follow_where_history_fails(now);
             return;

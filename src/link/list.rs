@@ -173,6 +173,7 @@ impl Link {
     /// After a list: what has to be read, and when the next list is due.
     pub(super) fn compare(&mut self, sent: Moment, step: &mut Step<'_>) {
         let now = step.now.at;
+        let mut lost = Vec::new();
         for channel in &mut self.channels {
             let settled = channel.join_settles().is_some_and(|at| at <= sent);
             let known = match &channel.row.last {
@@ -185,11 +186,23 @@ impl Link {
             } else if settled && channel.lane.read().id.as_deref() == newest(&channel.row) {
                 // history has nothing that is unknown here: what comes from now on has to come by the socket
                 channel.baseline = true;
-                channel.wanted = channel.lane.read_to_end().again;
+                let end = channel.lane.read_to_end();
+                channel.wanted = end.again;
+                if end.lost {
+                    lost.push(channel.row.id.clone());
+                }
                 self.done_before.remove(&channel.row.id);
             } else if settled {
                 channel.wanted = true;
             }
+        }
+        for channel in lost {
+            self.gap(
+                Gap::HistoryCut,
+                1,
+                Missing::within(&channel),
+                "what was heard and found no room is not there any more",
+            );
         }
         let live = self.is_live();
         let waits = self.channels.iter().any(Channel::waits_for_list);

@@ -188,6 +188,41 @@ fn a_history_that_was_cut_is_counted_once_over_restarts_and_says_where() {
 }
 
 #[test]
+fn a_history_of_which_nothing_is_left_is_counted_once() {
+    let mut w = World::chatty(5);
+    w.run_live();
+    w.say("general", "alice", "one");
+    w.run_for(mins(2));
+    for said in ["two", "three"] {
+        w.kill();
+        w.say("general", "alice", said);
+        w.guild().model.cut_history("general", 0);
+        w.start();
+        w.run_for(mins(5));
+        w.drop_lines();
+        w.run_for(mins(5));
+        assert_eq!(counted(&w, Gap::HistoryCut), 1, "{:?}", w.link().last_gap);
+    }
+    w.say("general", "alice", "four");
+    w.run_for(mins(5));
+    assert_eq!((counted(&w, Gap::HistoryCut), w.heard()), (1, vec!["one", "four"]));
+}
+
+#[test]
+fn what_was_heard_and_found_no_room_and_is_not_in_history_any_more_is_counted() {
+    for keep in [0, 1] {
+        let mut w = World::chatty(6);
+        w.run_live();
+        (0..70).for_each(|n| drop(w.say("general", "alice", &format!("m{n}"))));
+        w.guild().model.cut_history("general", keep);
+        w.run_for(mins(5));
+        let heard = w.heard().len() as u64;
+        assert!(heard < 70, "{heard} were given");
+        assert_eq!(counted(&w, Gap::HistoryCut), 1, "{keep} are left: {:?}", w.link().last_gap);
+    }
+}
+
+#[test]
 fn a_flood_of_gaps_is_written_with_the_cursors_and_not_each() {
     let mut w = World::chatty(4);
     w.guild().model.add_person("robot", "Robot", true);
