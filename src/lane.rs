@@ -235,6 +235,13 @@ impl Lane {
         self.advance();
     }
 
+    /// History lists a message whose turn is open, begun before its channel left the list.
+    pub fn listed_open(&mut self, id: &str) {
+        self.entries.insert(self.settled, Entry { id: id.to_owned(), what: What::Open });
+        self.ready += 1;
+        self.settle(id);
+    }
+
     /// History was read to its end as it was when the page was asked for.
     pub fn read_to_end(&mut self) -> ReadToEnd {
         // what found no room while this page was under way comes with the next
@@ -296,6 +303,11 @@ impl Lane {
     /// Ids whose turn ended while the cursor still stands before them.
     pub fn done_ids(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().filter(|entry| matches!(entry.what, What::Done)).map(|entry| entry.id.as_str())
+    }
+
+    /// Ids whose turn is open.
+    pub fn open_ids(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().filter(|entry| matches!(entry.what, What::Open)).map(|entry| entry.id.as_str())
     }
 
     /// Ids that wait for a turn.

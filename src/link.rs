@@ -92,6 +92,8 @@ pub struct Link {
     parked: BTreeMap<String, Place>,
     /// Messages whose turn ended in an earlier life, until history was read past them.
     done_before: BTreeMap<String, Vec<String>>,
+    /// Messages whose turn was open when their channel left the list, until it ends.
+    open_before: BTreeMap<String, BTreeSet<String>>,
     /// When the last channel list was made, by the guild's clock.
     list_date_ms: Option<u64>,
     listed_once: bool,
@@ -199,6 +201,7 @@ impl Link {
             channels: Vec::new(),
             parked: BTreeMap::new(),
             done_before: BTreeMap::new(),
+            open_before: BTreeMap::new(),
             list_date_ms: None,
             listed_once: false,
             listed: 0,

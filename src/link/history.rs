@@ -250,6 +250,9 @@ impl Link {
         if channel.lane.listed_known(id) {
             return;
         }
+        if self.open_before.get(&channel.row.id).is_some_and(|open| open.contains(id)) {
+            return channel.lane.listed_open(id);
+        }
         if self.seen.contains(&in_channel(&channel.row.id, id)) {
             channel.lane.listed(id, None);
             if let Some(done) = self.done_before.get_mut(&channel.row.id) {

@@ -91,11 +91,20 @@ impl Link {
             self.channels = stay;
             for channel in gone {
                 left += 1;
-                // what was not given yet is given when the channel comes back
+                // what was not given yet is given when the channel comes back, and what was is not
                 for id in channel.lane.waiting_ids() {
                     self.seen.remove(&in_channel(&channel.row.id, id));
                 }
-                self.parked.insert(channel.row.id.clone(), channel.lane.cursor().clone());
+                let name = channel.row.id;
+                let done: Vec<String> = channel.lane.done_ids().map(str::to_owned).collect();
+                let open: BTreeSet<String> = channel.lane.open_ids().map(str::to_owned).collect();
+                if !done.is_empty() {
+                    self.done_before.entry(name.clone()).or_default().extend(done);
+                }
+                if !open.is_empty() {
+                    self.open_before.entry(name.clone()).or_default().extend(open);
+                }
+                self.parked.insert(name, channel.lane.cursor().clone());
             }
         }
         let mut places: BTreeMap<String, usize> =

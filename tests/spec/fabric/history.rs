@@ -184,3 +184,47 @@ fn messages_of_a_channel_that_is_not_ours_are_not_given() {
     w.run_for(secs(20));
     assert_eq!((w.heard().len(), w.state()), (0, "live"));
 }
+
+fn member(w: &mut World, there: bool) {
+    let members = &mut w.guild().model.channels.get_mut("general").unwrap().members;
+    let _ = if there { members.insert("recruiter".into()) } else { members.remove("recruiter") };
+}
+
+#[test]
+fn a_turn_that_ended_before_its_channel_left_the_list_is_not_given_again_in_another_life() {
+    let mut w = World::chatty(41);
+    w.run_live();
+    w.run_for(secs(20));
+    w.say("general", "alice", "one");
+    w.run_for(secs(1));
+    member(&mut w, false);
+    w.run_for(mins(2));
+    // a write fails: the journal begins anew with what is known
+    w.disk.fails_write(1);
+    w.guild().model.add_channel("dev", "channel", &["recruiter"]);
+    w.run_for(mins(3));
+    member(&mut w, true);
+    w.crash();
+    w.run_for(mins(5));
+    assert_eq!((w.heard(), w.answers("general")), (vec!["one"], vec!["re: one"]));
+}
+
+#[test]
+fn a_turn_that_is_open_while_its_channel_leaves_and_comes_back_is_not_passed_over() {
+    let mut w = World::chatty(42);
+    w.settings.agents[0].deadline_s = 3_600;
+    w.run_live();
+    w.agent().next.push_back(Habit::Hangs);
+    w.say("general", "alice", "one");
+    w.run_for(secs(1));
+    member(&mut w, false);
+    w.run_for(mins(2));
+    member(&mut w, true);
+    w.run_for(mins(3));
+    w.say("general", "alice", "two");
+    w.run_for(mins(2));
+    w.crash();
+    w.run_for(mins(5));
+    assert_eq!(w.heard(), ["one", "one", "two"]);
+    assert_eq!(w.answers("general"), ["re: one", "re: two"]);
+}
