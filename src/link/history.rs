@@ -57,6 +57,13 @@ pub(super) struct Brought {
     first: Option<String>,
 }
 
+impl Brought {
+    fn saw(&mut self, page: &Page, id: &str) {
+        self.first.get_or_insert_with(|| id.to_owned());
+        self.expected_seen = self.expected_seen || page.expect.as_deref() == Some(id);
+    }
+}
+
 impl Link {
     pub(super) fn read_deadline(&self) -> Option<Moment> {
         let room = self.has_room();
@@ -158,16 +165,23 @@ impl Link {
             return self.page_failed(at, why, None, step);
         }
         channel.failing_since = None;
-        let mut cut = page.expect.is_some() && !brought.expected_seen && !brought.full;
+        // where there was no room for the first row, the place is read again
+        let judged = !brought.full || brought.passed > 0;
+        let mut cut = page.expect.is_some() && !brought.expected_seen && judged;
         if cut {
             self.cut(at, &page, &brought);
+            if let Some(channel) = self.channels.get_mut(at) {
+                // one cut is counted once
+                channel.from_start = false;
+            }
             if brought.rows == 0 && self.begins_anew(at) {
                 return;
             }
         }
         cut |= cut_blindly;
         let Some(channel) = self.channels.get_mut(at) else { return };
-        channel.goes_on = brought.passed > 0;
+        // a page that waits for room may wait for long: history can be cut meanwhile
+        channel.goes_on = brought.passed > 0 && !brought.full;
         channel.from_start |= page.after.is_none();
         if got.cut {
             channel.limit = (page.limit / 2).max(1);
@@ -210,8 +224,7 @@ impl Link {
         }
         match row {
             Row::Message(message, bytes) => {
-                brought.first.get_or_insert_with(|| message.id.to_string());
-                brought.expected_seen = brought.expected_seen || page.expect.as_deref() == Some(message.id.as_ref());
+                brought.saw(page, &message.id);
                 if !self.has_room() {
                     brought.full = true;
                     return;
@@ -220,6 +233,7 @@ impl Link {
                 brought.passed += 1;
             }
             Row::Unreadable(Some(id), malformed) => {
+                brought.saw(page, &id);
                 self.pass_over(at, &id, Gap::Unreadable, malformed.0);
                 brought.passed += 1;
             }

@@ -223,6 +223,43 @@ fn what_was_heard_and_found_no_room_and_is_not_in_history_any_more_is_counted() 
 }
 
 #[test]
+fn a_history_that_is_cut_while_a_catch_up_waits_for_room_is_counted() {
+    let mut w = World::chatty(7);
+    (w.agent().takes_ms, w.agent().habit) = (secs(2), Habit::None);
+    w.run_live();
+    for said in ["seen", "heard"] {
+        w.say("general", "alice", said);
+        w.run_for(mins(2));
+    }
+    w.kill();
+    (0..100).for_each(|n| drop(w.say("general", "alice", &format!("m{n}"))));
+    w.start();
+    w.run_for(secs(30));
+    w.guild().model.cut_history("general", 10);
+    w.run_for(mins(10));
+    assert!((60..95).contains(&w.heard().len()), "{:?}", w.heard().len());
+    assert_eq!(counted(&w, Gap::HistoryCut), 1, "{:?}", w.link().last_gap);
+}
+
+#[test]
+fn a_cut_is_seen_though_there_is_no_room_for_what_is_left() {
+    let mut w = World::chatty(8);
+    w.guild().model.add_channel("ops", "channel", &["alice", "recruiter"]);
+    w.agent().takes_ms = secs(2);
+    w.run_live();
+    ["one", "two"].iter().for_each(|said| drop(w.say("ops", "alice", said)));
+    w.run_for(mins(2));
+    w.kill();
+    (0..64).for_each(|n| drop(w.say("general", "alice", &format!("m{n}"))));
+    (0..5).for_each(|n| drop(w.say("ops", "alice", &format!("d{n}"))));
+    w.guild().model.cut_history("ops", 2);
+    w.start();
+    w.run_for(mins(20));
+    assert_eq!(w.heard().iter().filter(|text| text.starts_with('d')).count(), 2);
+    assert_eq!(counted(&w, Gap::HistoryCut), 1, "{:?}", w.link().last_gap);
+}
+
+#[test]
 fn a_flood_of_gaps_is_written_with_the_cursors_and_not_each() {
     let mut w = World::chatty(4);
     w.guild().model.add_person("robot", "Robot", true);
