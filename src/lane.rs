@@ -37,8 +37,8 @@ pub struct Lane {
     cursor_moved: bool,
     following: bool,
     dropped: bool,
-    /// The first message for which there was no room; history has to list it.
-    owed: Option<String>,
+    /// The first and the last message for which there was no room; history has to list them.
+    owed: [Option<String>; 2],
     waiting: usize,
     waiting_bytes: usize,
 }
@@ -88,7 +88,7 @@ impl Lane {
             cursor_moved: false,
             following: false,
             dropped: false,
-            owed: None,
+            owed: [None, None],
             waiting: 0,
             waiting_bytes: 0,
         }
@@ -190,7 +190,9 @@ impl Lane {
     pub fn overflowed(&mut self, id: &str) {
         self.following = false;
         self.dropped = true;
-        self.owed.get_or_insert_with(|| id.to_owned());
+        let [first, last] = &mut self.owed;
+        first.get_or_insert_with(|| id.to_owned());
+        *last = Some(id.to_owned());
         // nothing in front can settle while history cannot be read: what is done makes room, or it stays full for ever
         if self.settled == 0 && !self.has_room() {
             self.forget_done();
@@ -245,7 +247,7 @@ impl Lane {
     /// History was read to its end as it was when the page was asked for.
     pub fn read_to_end(&mut self) -> ReadToEnd {
         // what found no room while this page was under way comes with the next
-        let lost = !self.dropped && self.owed.take().is_some();
+        let lost = !self.dropped && std::mem::take(&mut self.owed).iter().any(Option::is_some);
         let unlisted = self.forget_unlisted();
         self.following = !self.dropped;
         if self.following {
@@ -324,8 +326,8 @@ impl Lane {
     }
 
     fn settle(&mut self, id: &str) {
-        if self.owed.as_deref() == Some(id) {
-            self.owed = None;
+        for owed in self.owed.iter_mut().filter(|owed| owed.as_deref() == Some(id)) {
+            *owed = None;
         }
         self.settled += 1;
         self.read.step(id);
