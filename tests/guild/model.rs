@@ -75,7 +75,9 @@ impl Model {
 
     /// The key of this agent is no longer good; its tokens are.
     pub fn refuse_agent(&mut self, id: &str) {
-        self.agents.remove(id);
+        if let Some((key, _)) = self.agents.get_mut(id) {
+            "refused".clone_into(key);
+        }
     }
 
     /// Someone who talks.
@@ -248,6 +250,11 @@ impl Model {
     /// Sessions that hear this channel now.
     pub fn hearers(&self, channel: &str) -> usize {
         self.seats.values().filter(|seat| seat.rooms.contains(channel)).count()
+    }
+
+    /// Whose a session is.
+    pub fn agent_of(&self, session: Session) -> Option<&str> {
+        self.seats.get(&session).map(|seat| seat.agent.as_str())
     }
 
     /// Sessions connected now, whatever they hear.

@@ -45,7 +45,7 @@ fn a_reply_that_is_posted_twice_is_found() {
 
 #[test]
 fn a_turn_that_is_given_again_is_found() {
-    finds(Plant::GivesAgain(11), "doubled", "again");
+    finds(Plant::GivesAgain(5), "doubled", "again");
 }
 
 #[test]

@@ -20,8 +20,9 @@ use std::sync::Once;
 const SEEDS: u64 = 200;
 /// Runs that shrinking may take.
 pub const SHRINK_RUNS: u32 = 600;
-/// Channels of every guild.
-pub const CHANNELS: [&str; 3] = ["general", "dev", "ops"];
+/// Channels of every guild; the last appears when a schedule says so.
+pub const CHANNELS: [&str; 4] = ["general", "dev", "ops", LATE];
+pub const LATE: &str = "late";
 /// Frames that no server sends.
 pub const FRAMES: [&str; 7] = ["9", "42[", "41", "1", "43999[]", "451-[\"x\"]", ""];
 
@@ -44,8 +45,8 @@ pub fn run_with(schedule: &Schedule, plant: Option<Plant>) -> Result<(), Failure
         let mut w = play::world(schedule.seed, &schedule.traits);
         w.plant = plant;
         w.halls.iter_mut().for_each(|hall| hall.plant = plant);
-        play::play(&mut w, schedule);
-        hold::hold(&w)
+        let marks = play::play(&mut w, schedule);
+        hold::hold(&mut w, &marks)
     };
     keep_panics();
     QUIET.set(true);
@@ -66,8 +67,8 @@ pub fn run(schedule: &Schedule) -> Result<(), Failure> {
 pub fn tell(schedule: &Schedule) -> (World, Result<(), Failure>) {
     let mut w = play::world(schedule.seed, &schedule.traits);
     w.story.aloud = true;
-    play::play(&mut w, schedule);
-    let held = hold::hold(&w);
+    let marks = play::play(&mut w, schedule);
+    let held = hold::hold(&mut w, &marks);
     (w, held)
 }
 

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod ask;
+pub mod board;
 pub mod calls;
 pub mod disk;
 pub mod hall;
@@ -49,8 +50,6 @@ pub const fn mins(m: u64) -> u64 {
 
 /// Who asks for the status samples.
 const WATCHER: Client = Client(u32::MAX);
-/// What a killed daemon was told in its last moments may not have been written yet.
-const UNKEPT_MS: u64 = 50;
 /// More steps than this at one moment is a loop without rest.
 const STEPS_AT_ONCE: u32 = 20_000;
 
@@ -71,6 +70,8 @@ pub struct World {
     pub discarded: Vec<String>,
     /// When the daemon said that it may end.
     pub ended_at: Option<u64>,
+    /// What the board's clocks and disk went through.
+    pub board: board::Board,
     /// A bug that is planted, to see it found.
     pub plant: Option<Plant>,
     /// What clients were told.
@@ -96,8 +97,6 @@ pub struct World {
     clients: u32,
     /// The daemon stays ended until it is started.
     down: bool,
-    /// When the last life ended, and how much of what it was told last may be lost with it.
-    died: (u64, u64),
     planted: plant::Growth,
 }
 
@@ -147,7 +146,6 @@ impl World {
 
     /// The daemon is killed and started again at once: what was not written is lost, perhaps in the middle of a record.
     pub fn crash(&mut self) {
-        self.note(|| "the daemon is killed and starts again".into());
         self.kill();
         self.start();
     }
@@ -157,17 +155,21 @@ impl World {
         if self.relay.take().is_none() {
             return;
         }
+        self.note(|| "the daemon is killed".into());
         if let (Some(mut keeper), Some(task)) = (self.keeper.take(), self.tasks.pop_front()) {
             self.disk.dies_after(self.rng.u64(..9));
-            keeper.take(&mut self.disk, &task, Moment(self.at));
+            let now = self.now().at;
+            keeper.take(&mut self.disk, &task, now);
         }
         self.disk.let_go();
+        self.doubt_last_words(true);
         self.end_of_life();
     }
 
     /// The power goes: the daemon is killed and stays so, and the disk keeps what was synced and some of the rest.
     pub fn power_cut(&mut self) {
         self.note(|| "the power goes".into());
+        self.doubt_what_is_unsynced();
         self.kill();
         self.disk.power_cut();
     }
@@ -182,8 +184,8 @@ impl World {
     fn next_moment(&mut self) -> Option<u64> {
         self.gather();
         let queued = self.queue.keys().next().map(|(at, _)| (*at).max(self.at));
-        let due = self.relay.as_ref().and_then(Relay::deadline).map(|m| m.0.max(self.at));
-        let written = self.keeper.as_ref().and_then(Keeper::due).map(|m| m.0.max(self.at));
+        let due = self.relay.as_ref().and_then(Relay::deadline).map(|due| self.story_time(due));
+        let written = self.keeper.as_ref().and_then(Keeper::due).map(|due| self.story_time(due));
         [queued, due, written].into_iter().flatten().min()
     }
 
@@ -208,6 +210,9 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        if self.sleeps_over(&event) {
+            return self.push(self.board.asleep_until, event);
+        }
         match event {
             Event::Relay(life, happening) if life == self.life => {
                 if let Some(happening) = self.planted_happening(happening) {
@@ -268,10 +273,11 @@ impl World {
             return;
         }
         self.life += 1;
-        self.story.begins(self.at);
+        self.note(|| "the daemon starts".into());
         self.ended_at = None;
         let now = self.now();
         let (keeper, kept) = Keeper::open(&mut self.disk, self.settings.state, now);
+        self.story.begins(self.at, kept.cursors.keys().cloned().collect());
         self.keeper = Some(keeper);
         let seed = self.seed.wrapping_mul(31).wrapping_add(u64::from(self.life));
         let build_ms = hall::WALL - 86_400_000;
@@ -285,8 +291,9 @@ impl World {
     fn written(&mut self) {
         let Some(task) = self.tasks.pop_front() else { return };
         let task = self.planted_task(task);
+        let now = self.now().at;
         let Some(keeper) = &mut self.keeper else { return };
-        if let Some(stored) = keeper.take(&mut self.disk, &task, Moment(self.at)) {
+        if let Some(stored) = keeper.take(&mut self.disk, &task, now) {
             self.feed(Happening::Disk(stored));
         }
     }
@@ -294,7 +301,6 @@ impl World {
     fn end_of_life(&mut self) {
         self.relay = None;
         self.down = true;
-        self.died = (self.at, UNKEPT_MS);
         self.story.hurries.push(self.at);
         self.keeper = None;
         self.tasks.clear();
@@ -341,12 +347,6 @@ impl World {
     fn push(&mut self, due: u64, event: Event) {
         self.order += 1;
         self.queue.insert((due.max(self.at), self.order), event);
-    }
-
-    /// What the board's clocks say.
-    fn now(&self) -> Now {
-        let wall_ms = (hall::WALL + self.at).saturating_add_signed(self.clock_offset_ms);
-        Now { at: Moment(self.at), wall_ms }
     }
 
     /// The last of the story, for a failing test.

@@ -1,6 +1,6 @@
 //! Schedules from seeds.
 
-use super::schedule::{Act, Deed, Does, Route, Schedule, Traits, Turned, Wrong};
+use super::schedule::{Act, Deed, DiskDoes, Does, Kept, Mints, Route, Schedule, Traits, Turned, Wrong};
 use super::{CHANNELS, FRAMES};
 use crate::world::secs;
 use fastrand::Rng;
@@ -30,18 +30,19 @@ fn traits(rng: &mut Rng) -> Traits {
         jitter_ms: [0, 0, 30, 900][rng.usize(..4)],
         parallel: rng.u16(1..5),
         takes_ms: rng.u64(1..400),
-        agents: [1, 1, 1, 2][rng.usize(..4)],
+        agents: [1, 1, 1, 2, 3][rng.usize(..5)],
         guilds: [1, 1, 1, 2][rng.usize(..4)],
+        state: [Kept::Memory, Kept::Group, Kept::Each][rng.usize(..3)],
     }
 }
 
 fn act(rng: &mut Rng, traits: &Traits) -> Act {
     let guild = rng.u8(..traits.guilds);
-    let deed = if rng.u32(..5) == 0 {
-        fault(rng, traits, guild)
-    } else {
-        let count = if rng.u32(..40) == 0 { rng.u16(2..150) } else { 1 };
-        Deed::Say { guild, channel: rng.u8(..CHANNELS.len() as u8), count }
+    let channel = rng.u8(..CHANNELS.len() as u8);
+    let deed = match rng.u32(..10) {
+        0 => fault(rng, traits, guild),
+        1 => fault_of_the_world(rng, traits, guild, channel),
+        _ => Deed::Say { guild, channel, count: if rng.u32(..40) == 0 { rng.u16(2..150) } else { 1 } },
     };
     Act { deed, pause: [0, 50, 900, 5_000, 40_000][rng.usize(..5)] }
 }
@@ -72,6 +73,52 @@ fn fault(rng: &mut Rng, traits: &Traits, guild: u8) -> Deed {
     }
 }
 
+fn fault_of_the_world(rng: &mut Rng, traits: &Traits, guild: u8, channel: u8) -> Deed {
+    let times = rng.u32(1..4);
+    let agent = rng.u8(..traits.agents);
+    let ms = rng.u64(..secs(100));
+    match rng.u32(..24) {
+        0 => Deed::Stop { ms },
+        1 | 2 => Deed::PowerCut { ms },
+        3 => Deed::Reboot { ms },
+        4 => Deed::Suspend { ms: [ms, secs(3_600)][rng.usize(..2)] },
+        5 | 6 => Deed::Disk { does: disk(rng, times, ms) },
+        7 => Deed::Latency { guild, ms: [1, 5, 80, 400, 2_500][rng.usize(..5)] },
+        8 => Deed::Flaps { guild, times: rng.u32(2..9), gap: rng.u64(100..secs(20)) },
+        9 => Deed::Cut { guild, channel, keep: rng.u8(..6) },
+        10 => Deed::Away { guild, agent, channel, ms },
+        11 => Deed::Deny { guild, channel, ms },
+        12 => Deed::NewChannel { guild },
+        13 | 14 => Deed::RefusePosts { guild, times },
+        15 => Deed::StoredThen500 { guild, times },
+        16 => Deed::Mint { guild, does: mints(rng), times },
+        17 => Deed::Unauthorized { guild, times: rng.u32(1..8) },
+        18 => Deed::KeyRefused { guild, agent, ms },
+        19 => Deed::Bot { guild, agent, channel, count: [1, 3, 25][rng.usize(..3)] },
+        20 => Deed::Oversize { guild, channel },
+        21 | 22 => Deed::Send { guild, agent, channel },
+        _ => Deed::RetryLetters,
+    }
+}
+
+fn disk(rng: &mut Rng, times: u32, ms: u64) -> DiskDoes {
+    match rng.u32(..5) {
+        0 => DiskDoes::Full(ms),
+        1 => DiskDoes::ReadOnly(ms),
+        2 => DiskDoes::Gone(ms),
+        3 => DiskDoes::SyncsFail(times),
+        _ => DiskDoes::WritesFail(times),
+    }
+}
+
+fn mints(rng: &mut Rng) -> Mints {
+    match rng.u32(..3) {
+        0 => Mints::Same,
+        1 => Mints::Near(rng.u64(..20_000)),
+        _ => Mints::Garbage,
+    }
+}
+
 fn calls(rng: &mut Rng, guild: u8, times: u32) -> Deed {
     let route = [Route::Mint, Route::Channels, Route::History, Route::Post][rng.usize(..4)];
     let wrong = match rng.u32(..8) {
@@ -88,9 +135,10 @@ fn calls(rng: &mut Rng, guild: u8, times: u32) -> Deed {
 }
 
 fn does(rng: &mut Rng) -> Does {
-    match rng.u32(..10) {
+    match rng.u32(..11) {
         0 => Does::Fails,
         9 => Does::Refuses,
+        10 => Does::Floods,
         1 => Does::Hangs,
         2 => Does::Busy(rng.u64(..9_000)),
         3 => Does::Absent,

@@ -1,12 +1,19 @@
 //! What must be so after every schedule. `World` holds the rest at every moment of it.
 
-use super::Failure;
+use super::play::Marks;
+use super::{Failure, LATE};
 use crate::world::agent::Hand;
-use crate::world::hall::Hall;
+use crate::world::hall::{Hall, WALL};
 use crate::world::model::Message;
-use crate::world::{World, twice};
+use crate::world::{World, secs, twice};
 use guild_bridge::budget;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// What the journal is given is written within this, synced where that was asked for.
+const WRITTEN_MS: u64 = secs(6);
+
+/// Two pages of one catch-up are no further apart, on the slowest of links.
+const PAGES_MS: u64 = secs(7);
 
 type Held = Result<(), Failure>;
 
@@ -19,92 +26,258 @@ macro_rules! holds {
     };
 }
 
+/// An agent in a guild, and what is known of both.
+struct Seat<'a> {
+    hand: &'a Hand,
+    hall: &'a Hall,
+    marks: &'a Marks,
+    /// Gaps that its link counted, by reason.
+    gaps: BTreeMap<&'static str, u64>,
+    /// Replies that the guild refused for good, by channel and text.
+    letters: BTreeSet<(String, String)>,
+    /// More of them, that a long list leaves out.
+    unlisted: u64,
+    /// So often a post may be there: where keys are not honoured, what was known of it may be lost with a disk, each time
+    /// that a life ends without one, or with a history that forgot it.
+    most: u32,
+    /// By channel: when the journal was first given a place with a message before it.
+    places: BTreeMap<String, u64>,
+    /// A life ended without a disk: a place that it knew may be lost.
+    without_disk: bool,
+    /// When the daemon had to find a place for the late channel, though it was told of it before: until then.
+    late_until: u64,
+}
+
 /// All of them.
-pub fn hold(w: &World) -> Held {
+pub fn hold(w: &mut World, marks: &Marks) -> Held {
+    let letters = w.letters();
     for agent in &w.settings.agents {
-        let hand = &w.hands[&agent.name];
         for hall in w.halls.iter().filter(|h| agent.guilds.contains(&h.name)) {
-            every_message_is_answered(w, hand, hall)?;
-            the_order_is_kept(hand, hall)?;
+            let name = format!("{}@{}", agent.name, hall.name);
+            let mine = letters.listed.iter().filter(|l| l.agent == agent.name && l.guild == hall.name);
+            let link = w.status().links.iter().find(|l| l.agent == agent.name && l.guild == hall.name);
+            let unlisted = link.map_or(0, |l| l.letters) - mine.clone().count();
+            let places = w.story.places.iter().filter(|((link, _), _)| *link == name);
+            let seat = Seat {
+                hand: &w.hands[&agent.name],
+                hall,
+                marks,
+                gaps: w.story.gaps_of(&name),
+                letters: mine.map(|l| (l.channel.clone(), l.text.clone())).collect(),
+                unlisted: unlisted as u64,
+                most: match hall.model.options.honours_keys {
+                    true => 1,
+                    false => 1 + w.board.died_without_disk + u32::from(!marks.cut.is_empty()),
+                },
+                places: places.map(|((_, channel), at)| (channel.clone(), *at)).collect(),
+                without_disk: w.board.died_without_disk > 0,
+                late_until: late_until(w, hall, &agent.name),
+            };
+            seat.every_message_is_answered()?;
+            seat.the_order_is_kept()?;
+            seat.gaps_have_their_reasons()?;
+            seat.sends_are_posted(w)?;
         }
-        no_turn_is_given_again_without_a_cause(hand)?;
+        let again = w.hands[&agent.name].again_without_cause.first();
+        holds!(again.is_none(), "doubled", "a turn is given again without a cause: {again:?}");
     }
     no_key_is_stored_twice(w)?;
     everything_is_over(w)?;
-    gaps_have_their_reasons(w)?;
-    attempts_are_few(w)
+    rests_are_kept(w)
 }
 
-/// Each text that an agent had for a message is in the guild once, and no other: or the turn failed for good, or it is
-/// a part that found the outbox full, and that was counted.
-fn every_message_is_answered(w: &World, hand: &Hand, hall: &Hall) -> Held {
-    let mut posts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
-    for message in hall.model.said.iter().filter(|m| m.author == hand.name) {
-        *posts.entry((&message.channel, &message.text)).or_default() += 1;
-    }
-    let mut expected = BTreeSet::new();
-    let gaps = w.story.gaps_of(&format!("{}@{}", hand.name, hall.name));
-    let mut overflown = gaps.get("outbox_full").copied().unwrap_or_default();
-    for message in hall.model.said.iter().filter(|m| is_person(m)) {
-        let texts = hand.texts_for(&hall.name, &message.id, &message.text);
-        let given_up = hand.gave_up(&hall.name, &message.id);
-        let settled = hand.settled(&hall.name, &message.id) || given_up;
-        holds!(settled, "lost", "{} never came to an end with {}", hand.name, message.text);
-        for (at, text) in texts.iter().enumerate() {
-            let count = posts.get(&(message.channel.as_str(), text.as_str())).copied().unwrap_or_default();
-            let (agent, of) = (&hand.name, format!("{} in {}.{}", message.text, hall.name, message.channel));
-            let overflew = count == 0 && at + 1 < texts.len() && overflown > 0;
-            overflown -= u64::from(overflew);
-            holds!(count > 0 || given_up || overflew, "lost", "{text} of {agent} for {of} is not in the guild");
-            holds!(count <= 1, "doubled", "{text} of {agent} for {of} is in the guild {count} times");
-            expected.insert((message.channel.clone(), text.clone()));
+impl Seat<'_> {
+    /// Each text that an agent had for a message is in the guild once, and no other; or it is a letter, or its turn failed
+    /// for good, or it is a part that found the outbox full, or history forgot the message: and that was counted.
+    fn every_message_is_answered(&self) -> Held {
+        let (hand, hall) = (self.hand, self.hall);
+        let mut posts: BTreeMap<(&str, &str), u32> = BTreeMap::new();
+        for message in hall.model.said.iter().filter(|m| m.author == hand.name) {
+            *posts.entry((&message.channel, &message.text)).or_default() += 1;
         }
-    }
-    let foreign = posts.keys().find(|(channel, text)| !expected.contains(&((*channel).into(), (*text).into())));
-    holds!(foreign.is_none(), "foreign", "{} never wanted to say {foreign:?}", hand.name);
-    Ok(())
-}
-
-/// Messages of a channel are given in its order, but for what history brought late; answers stand in the order in which
-/// their messages were given last.
-fn the_order_is_kept(hand: &Hand, hall: &Hall) -> Held {
-    let (mut given, mut given_last) = (BTreeMap::<&str, (usize, bool)>::new(), BTreeMap::<&str, usize>::new());
-    for (at, asked) in hand.asked.iter().enumerate().filter(|(_, a)| a.turn.conv.guild == hall.name) {
-        given.entry(&asked.turn.message.id).or_insert((at, asked.turn.replayed));
-        given_last.insert(&asked.turn.message.id, at);
-    }
-    for channel in hall.model.channels.keys() {
-        let said = hall.model.said.iter().filter(|m| m.channel == *channel);
-        let mut last: Option<(usize, &Message)> = None;
-        for message in said.clone().filter(|m| is_person(m)) {
-            let Some((at, late)) = given.get(message.id.as_str()) else { continue };
-            if let Some((before, earlier)) = last.filter(|(before, _)| at < before) {
-                let (_, earlier_late) = given[earlier.id.as_str()];
-                let words = format!("{} came after {} in {channel} ({before}, {at})", earlier.text, message.text);
-                holds!(earlier_late || *late, "order", "{words}");
+        let mut expected: BTreeSet<(&str, String)> = BTreeSet::new();
+        let (mut overflown, mut fallen) = (self.counted("outbox_full"), self.counted("letters_full") + self.unlisted);
+        for message in hall.model.said.iter().filter(|m| self.is_owed(m)) {
+            let texts = hand.texts_for(&hall.name, &message.id, &message.text);
+            let given_up = hand.gave_up(&hall.name, &message.id);
+            let excused = given_up || self.is_excused(message);
+            let text: String = message.text.chars().take(20).collect();
+            let (agent, of) = (&hand.name, format!("{text} in {}.{}", hall.name, message.channel));
+            let settled = hand.settled(&hall.name, &message.id) || excused;
+            holds!(settled, "lost", "{agent} never came to an end with {of}; gaps: {:?}", self.gaps);
+            for (at, text) in texts.iter().enumerate() {
+                let place = (message.channel.clone(), text.clone());
+                let count = posts.get(&(message.channel.as_str(), text.as_str())).copied().unwrap_or_default();
+                let overflew = count == 0 && at + 1 < texts.len() && overflown > 0;
+                overflown -= u64::from(overflew);
+                let kept = count > 0 || excused || overflew || self.letters.contains(&place);
+                let fell = !kept && fallen > 0;
+                fallen -= u64::from(fell);
+                let kept = kept || fell;
+                holds!(kept, "lost", "{text} of {agent} for {of} is not in the guild");
+                holds!(count <= self.most, "doubled", "{text} of {agent} for {of} is in the guild {count} times");
+                expected.insert((&message.channel, text.clone()));
             }
-            last = Some((*at, message));
+            let may_say = hand.may_say(&hall.name, &message.id, &message.text);
+            expected.extend(may_say.into_iter().map(|text| (message.channel.as_str(), text)));
         }
+        let sent = self.marks.sends.iter().filter(|s| s.agent == hand.name).map(|s| (s.channel, s.text.clone()));
+        expected.extend(sent);
+        let foreign = posts.keys().find(|(channel, text)| !expected.contains(&(*channel, (*text).to_owned())));
+        holds!(foreign.is_none(), "foreign", "{} never wanted to say {foreign:?}", hand.name);
+        Ok(())
+    }
+
+    /// Whether an answer is due: people's messages, and those of bots that mention the agent.
+    fn is_owed(&self, message: &Message) -> bool {
+        is_person(message) || self.marks.bots.get(&self.place(message)).is_some_and(|name| *name == self.hand.name)
+    }
+
+    /// Whether it need not be answered, and that was counted where it has to be.
+    fn is_excused(&self, message: &Message) -> bool {
+        let (place, marks) = (self.place(message), self.marks);
+        let said_at = message.created_ms - WALL;
+        (message.channel == LATE && said_at < self.late_until)
+            || (marks.cut.contains_key(&place)
+                && (self.counted("history_cut") > 0 || self.leaves_no_trace(message) || self.cut_between_pages(&place)))
+            || (marks.oversize.contains(&place) && self.counted("oversize") + self.counted("unreadable") > 0)
+            || (marks.bots.contains_key(&place) && self.counted("bot_budget") > 0)
+    }
+
+    /// A message that history forgot before the bridge heard of it, without a trace. History is held against a place and
+    /// the message before it: where the journal had no such place yet, there is nothing to hold it against. And where the
+    /// list names no newest message, a channel of which nothing is left looks like one where nobody speaks.
+    fn leaves_no_trace(&self, message: &Message) -> bool {
+        let knew = self.places.get(&message.channel).is_some_and(|at| at + WRITTEN_MS < message.created_ms - WALL);
+        let left = self.hall.model.channels.get(&message.channel).map_or(0, |c| c.messages.len());
+        !knew || self.without_disk || (left == 0 && !self.hall.model.options.last_message_id)
+    }
+
+    /// History forgot it between two pages of one catch-up, the second asked for as soon as the first was there: a catch-up
+    /// is held against its place, not each of its pages.
+    fn cut_between_pages(&self, place: &(String, String)) -> bool {
+        let Some(cut_at) = self.marks.cut.get(place) else { return false };
+        let channel = self.hall.model.said.iter().find(|m| m.id == place.1).map(|m| m.channel.as_str());
+        let mine = |bearer: &str| self.hall.model.tokens.get(bearer).is_some_and(|t| t.agent == self.hand.name);
+        let pages = self.hall.calls.iter().filter(|(_, route, of, request)| {
+            route == "history" && Some(of.as_str()) == channel && request.bearer.as_deref().is_some_and(mine)
+        });
+        let moments: Vec<u64> = pages.map(|(at, ..)| *at).collect();
+        moments.windows(2).any(|two| two[0] <= *cut_at && *cut_at <= two[1] && two[1] - two[0] <= PAGES_MS)
+    }
+
+    fn place(&self, message: &Message) -> (String, String) {
+        (self.hall.name.clone(), message.id.clone())
+    }
+
+    fn counted(&self, reason: &str) -> u64 {
+        self.gaps.get(reason).copied().unwrap_or_default()
+    }
+
+    /// Messages of a channel are given in its order, but for what history brought late; answers stand in the order in
+    /// which their messages were given.
+    fn the_order_is_kept(&self) -> Held {
+        let (hand, hall) = (self.hand, self.hall);
+        let (mut given, mut turns) = (BTreeMap::<&str, (usize, bool)>::new(), BTreeMap::<&str, Vec<usize>>::new());
+        for (at, asked) in hand.asked.iter().enumerate().filter(|(_, a)| a.turn.conv.guild == hall.name) {
+            given.entry(&asked.turn.message.id).or_insert((at, asked.turn.replayed));
+            turns.entry(&asked.turn.message.id).or_default().push(at);
+        }
+        for channel in hall.model.channels.keys() {
+            let said = hall.model.said.iter().filter(|m| m.channel == *channel);
+            let mut last: Option<(usize, &Message)> = None;
+            for message in said.clone().filter(|m| is_person(m)) {
+                let Some((at, late)) = given.get(message.id.as_str()) else { continue };
+                // the order is that of history, while history has it
+                if self.marks.cut.get(&self.place(message)).is_some_and(|cut_at| *cut_at <= hand.asked[*at].at) {
+                    continue;
+                }
+                if let Some((before, earlier)) = last.filter(|(before, _)| at < before) {
+                    let (_, earlier_late) = given[earlier.id.as_str()];
+                    let words = format!("{} came after {} in {channel} ({before}, {at})", earlier.text, message.text);
+                    holds!(earlier_late || *late, "order", "{words}");
+                }
+                last = Some((*at, message));
+            }
+            self.answers_are_in_order(channel, &turns)?;
+        }
+        Ok(())
+    }
+
+    /// What was refused and sent again, by somebody or by a turn that was given again, stands where it was sent again.
+    fn answers_are_in_order(&self, channel: &str, turns: &BTreeMap<&str, Vec<usize>>) -> Held {
+        if self.marks.done.contains("RetryLetters") || self.marks.done.contains("RefusePosts") {
+            return Ok(());
+        }
+        let said = self.hall.model.said.iter().filter(|m| m.channel == channel);
+        let by_text: BTreeMap<&str, &str> = said.clone().map(|m| (m.text.as_str(), m.id.as_str())).collect();
         let mut last = None;
-        for answer in said.filter(|m| m.author == hand.name) {
-            let Some(about) = hall.model.said.iter().find(|m| answers(&answer.text, &m.text)) else { continue };
-            let at = given_last.get(about.id.as_str()).copied();
-            holds!(at >= last, "order", "the answer {} in {channel} overtook an earlier one", answer.text);
+        for answer in said.filter(|m| m.author == self.hand.name) {
+            let about = answer.text.strip_prefix("re: ").map(|text| text.split('#').next().unwrap_or(text));
+            let Some(id) = about.and_then(|text| by_text.get(text)) else { continue };
+            let told_at = answer.created_ms - WALL;
+            let given = turns.get(id).into_iter().flatten().rev();
+            let at = given.copied().find(|at| self.hand.asked[*at].at <= told_at);
+            holds!(at >= last || self.most > 1, "order", "{} in {channel} overtook an earlier answer", answer.text);
             last = at;
         }
+        Ok(())
     }
-    Ok(())
+
+    /// A gap is counted where, and only where, there was a cause for it.
+    fn gaps_have_their_reasons(&self) -> Held {
+        let (hand, hall, done) = (self.hand, self.hall, &self.marks.done);
+        let failed = hall.model.said.iter().filter(|m| hand.gave_up(&hall.name, &m.id)).count() as u64;
+        let told = self.counted("turn_failed");
+        holds!(told >= failed, "gaps", "{failed} turns were given up, {told} counted by {}", hand.name);
+        let caused = |reason: &str| match reason {
+            "unreadable" => done.contains("Inject") || done.contains("Oversize"),
+            "turn_failed" => done.iter().any(|kind| kind.starts_with("Agent.")),
+            "outbox_full" => done.contains("Agent.Parts") || done.contains("Agent.Floods"),
+            // a channel that comes back may have been cut for all that the bridge can tell
+            "history_cut" => done.contains("Cut") || done.contains("Away"),
+            "letters_full" => done.contains("RefusePosts") || done.contains("Away"),
+            "oversize" => done.contains("Oversize"),
+            "bot_budget" => done.contains("Bot"),
+            _ => false,
+        };
+        let other = self.gaps.keys().find(|reason| !caused(reason));
+        holds!(other.is_none(), "gaps", "a gap without a cause: {other:?} of {:?}", self.gaps);
+        Ok(())
+    }
+
+    /// What somebody asked to be posted, and was told that it is, is there; nothing is there twice.
+    fn sends_are_posted(&self, w: &World) -> Held {
+        let mine = |s: &&super::play::Send| s.agent == self.hand.name && w.halls[s.place].name == self.hall.name;
+        for send in self.marks.sends.iter().filter(mine) {
+            let said = self.hall.model.said.iter().filter(|m| m.author == self.hand.name && m.text == send.text);
+            let (count, told) = (said.count(), w.told(send.client));
+            holds!(count <= self.most as usize, "doubled", "{} is in the guild {count} times", send.text);
+            let done = told.iter().any(|told| told.starts_with("Done"));
+            holds!(!done || count > 0, "lost", "{} was told to be stored, and is not in the guild", send.text);
+        }
+        Ok(())
+    }
 }
 
-/// A turn is given again after a failed attempt, an agent that left or asked for time, or in another life of the daemon.
-fn no_turn_is_given_again_without_a_cause(hand: &Hand) -> Held {
-    let again = hand.again_without_cause.first();
-    holds!(again.is_none(), "doubled", "{again:?}");
-    Ok(())
+/// Until when messages of the late channel are old. One that appears begins behind the last list that did not have it. One
+/// that a daemon finds in its first list begins at its newest message: a channel that appeared, and was not joined before
+/// the daemon was killed, is such a one in the next life. What was written before a join is not lost, but with a disk.
+fn late_until(w: &World, hall: &Hall, agent: &str) -> u64 {
+    let link = format!("{agent}@{}", hall.name);
+    let joined = |life: u32| hall.first_joins.get(&(agent.to_owned(), LATE.to_owned(), life)).copied();
+    let begun = w.story.begun.iter().zip(1_u32..).skip(1);
+    let lost = begun.filter(|((_, places), life)| {
+        let known_before = (1..*life).any(|earlier| joined(earlier).is_some());
+        !places.contains(&(link.clone(), LATE.to_owned())) && (!known_before || w.board.died_without_disk > 0)
+    });
+    let lost_until = lost.map(|(_, life)| joined(life).unwrap_or(u64::MAX)).max().unwrap_or(0);
+    let listed = hall.not_listed.get(&(agent.to_owned(), LATE.to_owned())).copied();
+    lost_until.max(listed.unwrap_or(0))
 }
 
 fn no_key_is_stored_twice(w: &World) -> Held {
-    for hall in &w.halls {
+    for hall in w.halls.iter().filter(|hall| hall.model.options.honours_keys) {
         let keyed = hall.model.said.iter().filter_map(|m| m.key.clone().map(|key| (m.author.clone(), key)));
         let doubled = twice(keyed);
         holds!(doubled.is_empty(), "doubled", "{doubled:?} is in {} twice", hall.name);
@@ -124,25 +297,8 @@ fn everything_is_over(w: &World) -> Held {
     Ok(())
 }
 
-/// A gap is counted where, and only where, there was a cause for it.
-fn gaps_have_their_reasons(w: &World) -> Held {
-    for agent in &w.settings.agents {
-        let hand = &w.hands[&agent.name];
-        for hall in w.halls.iter().filter(|h| agent.guilds.contains(&h.name)) {
-            let counted = w.story.gaps_of(&format!("{}@{}", agent.name, hall.name));
-            let given_up = |m: &&Message| hand.gave_up(&hall.name, &m.id);
-            let failed = hall.model.said.iter().filter(given_up).count() as u64;
-            let told = counted.get("turn_failed").copied().unwrap_or_default();
-            holds!(told >= failed, "gaps", "{failed} turns were given up, {told} counted by {}", agent.name);
-            let others = counted.keys().find(|reason| !["unreadable", "turn_failed", "outbox_full"].contains(reason));
-            holds!(others.is_none(), "gaps", "a gap without a cause: {counted:?}");
-        }
-    }
-    Ok(())
-}
-
-/// No link tries more often than the shortest rests allow, in any ten seconds; no mint without a need.
-fn attempts_are_few(w: &World) -> Held {
+/// Every rest is within the table, and no link tries more often than the shortest rests allow, in any ten seconds.
+fn rests_are_kept(w: &World) -> Held {
     let asked = &w.story.hurries;
     for (link, dials) in &w.story.dials {
         for (at, from) in dials.iter().enumerate() {
@@ -174,9 +330,4 @@ fn bounds_of_rest(w: &World, reason: Option<&str>) -> (u64, u64) {
 
 fn is_person(message: &Message) -> bool {
     ["alice", "bob"].contains(&message.author.as_str())
-}
-
-/// Whether `answer` is one of an agent's texts for a message.
-fn answers(answer: &str, text: &str) -> bool {
-    answer.strip_prefix("re: ").and_then(|a| a.strip_prefix(text)).is_some_and(|a| a.is_empty() || a.starts_with('#'))
 }

@@ -1,13 +1,14 @@
 //! Plays a schedule: the acts in order, then calm until all is over. Nothing is chosen here.
 
-use super::schedule::{Deed, Does, Schedule, Traits, Wrong};
-use super::{CHANNELS, FRAMES};
+use super::schedule::{Deed, DiskDoes, Does, Mints, Schedule, Traits, Wrong};
+use super::{CHANNELS, FRAMES, LATE};
 use crate::world::hall::{Hall, Trouble, What};
 use crate::world::{Fault, Habit, World, mins, secs};
 use guild_bridge::agent::Said;
-use guild_bridge::port::Command;
+use guild_bridge::port::{Client, Command};
 use guild_bridge::reason::{Reason, Why};
-use guild_bridge::settings::RespondTo;
+use guild_bridge::settings::{RespondTo, StateMode};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The agents of a schedule's world, in order; the guilds are `acme` and `umbra`.
 pub const AGENTS: [&str; 3] = ["recruiter", "scout", "clerk"];
@@ -29,9 +30,11 @@ pub fn world(seed: u64, traits: &Traits) -> World {
     for agent in &mut w.settings.agents {
         (agent.respond_to, agent.parallel) = (RespondTo::All, traits.parallel);
     }
-    let members: Vec<&str> = ["alice", "bob"].iter().chain(agents).copied().collect();
+    w.settings.state = traits.state.mode();
+    let members = members(&w);
     for hall in &mut w.halls {
-        for channel in CHANNELS {
+        hall.model.add_person("bot7", "Bot 7", true);
+        for channel in CHANNELS.into_iter().filter(|channel| *channel != LATE) {
             hall.model.add_channel(channel, "channel", &members);
         }
         (hall.recovery, hall.latency_ms, hall.jitter_ms) = (traits.recovery, traits.latency_ms, traits.jitter_ms);
@@ -44,23 +47,55 @@ pub fn world(seed: u64, traits: &Traits) -> World {
     w
 }
 
+/// What a schedule did that changes what is owed.
+#[derive(Default)]
+pub struct Marks {
+    /// Messages (guild, id) that history forgot, and when.
+    pub cut: BTreeMap<(String, String), u64>,
+    /// Messages that are larger than is taken.
+    pub oversize: BTreeSet<(String, String)>,
+    /// Messages of bots, with the agent that they mention.
+    pub bots: BTreeMap<(String, String), &'static str>,
+    pub sends: Vec<Send>,
+    /// Kinds of deeds that were done.
+    pub done: BTreeSet<String>,
+    said: u32,
+}
+
+/// Something that somebody asked to be posted.
+pub struct Send {
+    pub client: Client,
+    pub agent: &'static str,
+    pub place: usize,
+    pub channel: &'static str,
+    pub text: String,
+    pub at: u64,
+}
+
 /// The whole story.
-pub fn play(w: &mut World, schedule: &Schedule) {
+pub fn play(w: &mut World, schedule: &Schedule) -> Marks {
     w.run_till(mins(2), "the first lists", |w| w.listed());
     w.run_for(secs(30));
-    let mut said = 0;
+    let mut marks = Marks::default();
     for act in &schedule.acts {
         w.note(|| format!("act {:?}", act.deed));
-        deed(w, &act.deed, &mut said);
+        marks.done.insert(act.deed.kind());
+        deed(w, &act.deed, &mut marks);
         w.run_for(act.pause);
     }
     calm_down(w);
+    marks
 }
 
-/// All is well again, and goes on until nothing waits: a slow link with hundreds of posts behind it takes its time.
+/// All is well again, the network too, and goes on until nothing waits.
 fn calm_down(w: &mut World) {
+    w.disk.heal();
+    w.run_until(w.board.off_until.max(w.at));
     w.start();
-    w.halls.iter_mut().for_each(Hall::heal);
+    for hall in &mut w.halls {
+        hall.heal();
+        (hall.latency_ms, hall.jitter_ms) = (hall.latency_ms.min(20), 0);
+    }
     w.run_for(mins(25));
     for _ in 0..12 {
         let status = w.status();
@@ -71,13 +106,11 @@ fn calm_down(w: &mut World) {
     }
 }
 
-fn deed(w: &mut World, deed: &Deed, said: &mut u32) {
+fn deed(w: &mut World, deed: &Deed, marks: &mut Marks) {
     match deed {
         Deed::Say { guild, channel, count } => {
             for _ in 0..*count {
-                let text = format!("m{said}");
-                hall(w, *guild).say(CHANNELS[usize::from(*channel) % CHANNELS.len()], "alice", &text);
-                *said += 1;
+                say(w, marks, *guild, *channel, "alice", |n| format!("m{n}"));
             }
         }
         Deed::Calls { guild, route, wrong, times } => {
@@ -98,10 +131,14 @@ fn deed(w: &mut World, deed: &Deed, said: &mut u32) {
         Deed::Kick { guild, agent, close } => hall(w, *guild).model.kick(name(*agent), *close),
         Deed::Inject { guild, frame } => hall(w, *guild).inject(FRAMES[usize::from(*frame) % FRAMES.len()]),
         Deed::Outage { guild, dark, ms } => outage(w, place(w, *guild), *dark, *ms),
-        Deed::Crash => w.crash(),
-        Deed::Down { ms } => {
+        Deed::Crash => {
             w.kill();
-            w.at(*ms, World::start);
+            starts(w);
+        }
+        Deed::Down { ms } => {
+            w.disk.within_reach();
+            w.kill();
+            w.at(*ms, starts);
         }
         Deed::Clock { ms } => w.clock_offset_ms = *ms,
         Deed::Agent { agent, does } => agent_does(w, name(*agent), *does),
@@ -112,8 +149,191 @@ fn deed(w: &mut World, deed: &Deed, said: &mut u32) {
         Deed::Restart { agent } => {
             w.ask(Command::Restart { agent: name(*agent).into() });
         }
+        Deed::Stop { ms } => {
+            w.disk.within_reach();
+            w.ask(Command::Stop);
+            w.at(secs(10) + ms, starts);
+        }
+        Deed::PowerCut { ms } | Deed::Reboot { ms } => {
+            w.disk.within_reach();
+            let reboots = matches!(deed, Deed::Reboot { .. });
+            power_goes(w, *ms, reboots);
+        }
+        Deed::Suspend { ms } => w.suspend(*ms),
+        Deed::Disk { does } => disk(w, *does),
+        Deed::Latency { guild, ms } => hall(w, *guild).latency_ms = *ms,
+        Deed::Flaps { guild, times, gap } => {
+            let place = place(w, *guild);
+            (0..u64::from(*times)).for_each(|n| w.at(n * gap, move |w| w.hall(place).close_lines()));
+        }
+        Deed::Cut { guild, channel, keep } => cut(w, marks, place(w, *guild), channel_of(*channel), *keep),
+        Deed::Away { guild, agent, channel, ms } => away(w, place(w, *guild), name(*agent), channel_of(*channel), *ms),
+        Deed::Deny { guild, channel, ms } => {
+            let (place, denied) = (place(w, *guild), Fault::JoinDenied(channel_of(*channel).into()));
+            w.hall(place).model.faults.set(denied.clone());
+            w.at(*ms, move |w| w.hall(place).model.faults.clear_one(&denied));
+        }
+        Deed::NewChannel { guild } => {
+            let members = members(w);
+            let model = &mut hall(w, *guild).model;
+            if !model.channels.contains_key(LATE) {
+                model.add_channel(LATE, "channel", &members);
+            }
+        }
+        Deed::RefusePosts { guild, times } => {
+            hall(w, *guild).model.faults.set_times(Fault::PostStatus(422, None), *times);
+        }
+        Deed::StoredThen500 { guild, times } => {
+            hall(w, *guild).model.faults.set_times(Fault::PostStoredThen500, *times);
+        }
+        Deed::Mint { guild, does, times } => {
+            w.story.cached_mint |= *does == Mints::Same;
+            let fault = match does {
+                Mints::Same => Fault::MintSameToken,
+                Mints::Near(ms) => Fault::MintNearExpiry(*ms),
+                Mints::Garbage => Fault::MintGarbage,
+            };
+            hall(w, *guild).model.faults.set_times(fault, *times);
+        }
+        Deed::Unauthorized { guild, times } => {
+            hall(w, *guild).model.faults.set_times(Fault::Unauthorized, *times);
+        }
+        Deed::KeyRefused { guild, agent, ms } => {
+            let (place, name) = (place(w, *guild), name(*agent));
+            if w.hands.contains_key(name) {
+                w.hall(place).model.refuse_agent(name);
+                w.at(*ms, move |w| w.hall(place).model.add_agent(name, name, &format!("key-of-{name}")));
+            }
+        }
+        Deed::Bot { guild, agent, channel, count } => {
+            let name = name(*agent);
+            for _ in 0..*count {
+                let told = say(w, marks, *guild, *channel, "bot7", |n| format!("b{n} @{name}"));
+                marks.bots.insert(told, name);
+            }
+        }
+        Deed::Oversize { guild, channel } => {
+            let told = say(w, marks, *guild, *channel, "bob", |n| format!("o{n} {}", "x".repeat(70_000)));
+            marks.oversize.insert(told);
+        }
+        Deed::Send { guild, agent, channel } => send(w, marks, place(w, *guild), name(*agent), channel_of(*channel)),
+        Deed::RetryLetters => {
+            w.ask(Command::LettersAgain { which: None });
+        }
     }
     w.halls.iter_mut().for_each(Hall::flush);
+}
+
+/// Somebody says something in a channel, or in the first where that one is not there. Its guild and id.
+fn say(
+    w: &mut World,
+    marks: &mut Marks,
+    guild: u8,
+    channel: u8,
+    author: &str,
+    text: impl FnOnce(u32) -> String,
+) -> (String, String) {
+    let place = place(w, guild);
+    let there = w.halls[place].model.channels.contains_key(channel_of(channel));
+    let channel = if there { channel_of(channel) } else { CHANNELS[0] };
+    let text = text(marks.said);
+    marks.said += 1;
+    let id = w.hall(place).say(channel, author, &text);
+    (w.halls[place].name.clone(), id)
+}
+
+/// The power goes and comes back. Where nothing is ever synced the daemon is killed instead.
+fn power_goes(w: &mut World, ms: u64, reboots: bool) {
+    if w.settings.state == StateMode::Memory {
+        w.kill();
+    } else {
+        w.power_cut();
+    }
+    w.board.off_until = w.board.off_until.max(w.at + ms);
+    w.at(ms, move |w| {
+        if reboots && w.at >= w.board.off_until {
+            w.reboot();
+            w.at(mins(1), |w| w.clock_offset_ms = 0);
+        }
+        starts(w);
+    });
+}
+
+/// The daemon starts where there is power, and finds its directory: without what it kept it may begin anew, by contract.
+fn starts(w: &mut World) {
+    if w.at >= w.board.off_until {
+        w.disk.within_reach();
+        w.start();
+    }
+}
+
+fn disk(w: &mut World, does: DiskDoes) {
+    let span = match does {
+        DiskDoes::Full(ms) => {
+            w.disk.full = true;
+            w.at(ms, |w| w.disk.full = false);
+            ms
+        }
+        DiskDoes::ReadOnly(ms) => {
+            w.disk.read_only = true;
+            w.at(ms, |w| w.disk.read_only = false);
+            ms
+        }
+        DiskDoes::Gone(ms) => {
+            w.disk.gone = true;
+            w.at(ms, |w| w.disk.gone = false);
+            ms
+        }
+        DiskDoes::SyncsFail(times) => {
+            w.disk.fails_sync(times);
+            mins(5)
+        }
+        DiskDoes::WritesFail(times) => {
+            w.disk.fails_write(times);
+            mins(5)
+        }
+    };
+    w.disk_is_bad_for(span);
+}
+
+fn cut(w: &mut World, marks: &mut Marks, place: usize, channel: &str, keep: u8) {
+    let at = w.at;
+    let hall = w.hall(place);
+    let Some(kept) = hall.model.channels.get(channel).map(|c| &c.messages) else { return };
+    let gone = kept.len().saturating_sub(usize::from(keep));
+    marks.cut.extend(kept[..gone].iter().map(|m| ((hall.name.clone(), m.id.clone()), at)));
+    hall.model.cut_history(channel, usize::from(keep));
+}
+
+fn away(w: &mut World, place: usize, name: &'static str, channel: &'static str, ms: u64) {
+    let member = move |w: &mut World, there: bool| {
+        if let Some(channel) = w.hall(place).model.channels.get_mut(channel) {
+            let _ = if there { channel.members.insert(name.into()) } else { channel.members.remove(name) };
+        }
+    };
+    member(w, false);
+    w.at(ms, move |w| member(w, true));
+}
+
+fn send(w: &mut World, marks: &mut Marks, place: usize, agent: &'static str, channel: &'static str) {
+    if !w.hands.contains_key(agent) {
+        return;
+    }
+    let text = format!("s{}", marks.said);
+    marks.said += 1;
+    let to = format!("{}.{channel}", w.halls[place].name);
+    let client = w.ask(Command::Send { agent: agent.into(), channel: to, text: text.clone() });
+    marks.sends.push(Send { client, agent, place, channel, text, at: w.at });
+}
+
+/// Everybody of a guild's channels.
+fn members(w: &World) -> Vec<&'static str> {
+    let agents = AGENTS.into_iter().filter(|name| w.hands.contains_key(*name));
+    ["alice", "bob", "bot7"].into_iter().chain(agents).collect()
+}
+
+fn channel_of(channel: u8) -> &'static str {
+    CHANNELS[usize::from(channel) % CHANNELS.len()]
 }
 
 fn place(w: &World, guild: u8) -> usize {
@@ -146,6 +366,7 @@ fn agent_does(w: &mut World, name: &'static str, does: Does) {
     }
     let habit = match does {
         Does::Fails => Habit::Fails,
+        Does::Floods => Habit::Floods,
         Does::Refuses => Habit::Refuses,
         Does::Hangs => Habit::Hangs,
         Does::Busy(ms) => Habit::Busy(Some(ms)),

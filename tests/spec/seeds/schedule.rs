@@ -2,6 +2,7 @@
 //! with an act a line; what a trait leaves out is as in `Traits::default`, so that a shrunk schedule is short.
 
 use crate::world::Rejection;
+use guild_bridge::settings::StateMode;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -43,6 +44,7 @@ pub struct Traits {
     pub takes_ms: u64,
     pub agents: u8,
     pub guilds: u8,
+    pub state: Kept,
 }
 
 impl Default for Traits {
@@ -64,6 +66,25 @@ impl Default for Traits {
             takes_ms: 20,
             agents: 1,
             guilds: 1,
+            state: Kept::Memory,
+        }
+    }
+}
+
+/// How hard the journal is kept: `StateMode`, written out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Kept {
+    Memory,
+    Group,
+    Each,
+}
+
+impl Kept {
+    pub fn mode(self) -> StateMode {
+        match self {
+            Self::Memory => StateMode::Memory,
+            Self::Group => StateMode::Group,
+            Self::Each => StateMode::Each,
         }
     }
 }
@@ -147,10 +168,34 @@ pub enum Does {
     Doubles,
     Garbles,
     Nothing,
+    /// Parts without end.
+    Floods,
     /// So many parts, a turn's end behind the last.
     Parts(u8),
     /// Its program or connection ends with the turn open and comes back so much later.
     Dies(u64),
+}
+
+/// What the mint does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Mints {
+    /// The token that it gave last.
+    Same,
+    /// One that has so many milliseconds left.
+    Near(u64),
+    Garbage,
+}
+
+/// What the disk does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DiskDoes {
+    /// For so many milliseconds.
+    Full(u64),
+    ReadOnly(u64),
+    Gone(u64),
+    /// So many times.
+    SyncsFail(u32),
+    WritesFail(u32),
 }
 
 /// What happens. `guild` and `agent` are places; one that the world does not have is the first.
@@ -232,6 +277,104 @@ pub enum Deed {
     Restart {
         agent: u8,
     },
+    /// It is told to end, does, and starts again so much later.
+    Stop {
+        ms: u64,
+    },
+    /// The power goes and comes back so much later; `memory` is killed instead, since by contract it would keep nothing.
+    PowerCut {
+        ms: u64,
+    },
+    /// The same, and the clocks begin anew: the wall clock in 1970, set a minute after the start.
+    Reboot {
+        ms: u64,
+    },
+    /// The board sleeps; the guild does not.
+    Suspend {
+        ms: u64,
+    },
+    Disk {
+        does: DiskDoes,
+    },
+    Latency {
+        guild: u8,
+        ms: u64,
+    },
+    /// The link goes so many times, with so much between.
+    Flaps {
+        guild: u8,
+        times: u32,
+        gap: u64,
+    },
+    /// History forgets all but the newest.
+    Cut {
+        guild: u8,
+        channel: u8,
+        keep: u8,
+    },
+    /// The agent is no member for so long.
+    Away {
+        guild: u8,
+        agent: u8,
+        channel: u8,
+        ms: u64,
+    },
+    /// Joins of a channel are denied for so long.
+    Deny {
+        guild: u8,
+        channel: u8,
+        ms: u64,
+    },
+    /// A channel appears.
+    NewChannel {
+        guild: u8,
+    },
+    /// Posts are refused for good.
+    RefusePosts {
+        guild: u8,
+        times: u32,
+    },
+    /// Posts are stored and answered 500.
+    StoredThen500 {
+        guild: u8,
+        times: u32,
+    },
+    Mint {
+        guild: u8,
+        does: Mints,
+        times: u32,
+    },
+    /// Every call but the mint is answered 401, so many times.
+    Unauthorized {
+        guild: u8,
+        times: u32,
+    },
+    /// The center refuses the agent's key for so long.
+    KeyRefused {
+        guild: u8,
+        agent: u8,
+        ms: u64,
+    },
+    /// A bot mentions an agent, so many times.
+    Bot {
+        guild: u8,
+        agent: u8,
+        channel: u8,
+        count: u16,
+    },
+    /// A message larger than is taken.
+    Oversize {
+        guild: u8,
+        channel: u8,
+    },
+    /// Somebody posts as the agent.
+    Send {
+        guild: u8,
+        agent: u8,
+        channel: u8,
+    },
+    /// What was refused is sent again.
+    RetryLetters,
 }
 
 impl Deed {
@@ -246,6 +389,8 @@ impl Deed {
         match self {
             Self::Calls { wrong, .. } => format!("{kind}.{}", name(json!(wrong))),
             Self::Agent { does, .. } => format!("{kind}.{}", name(json!(does))),
+            Self::Mint { does, .. } => format!("{kind}.{}", name(json!(does))),
+            Self::Disk { does } => format!("{kind}.{}", name(json!(does))),
             _ => kind,
         }
     }

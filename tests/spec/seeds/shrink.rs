@@ -141,7 +141,13 @@ fn sensible(act: &Act) -> bool {
         Deed::DeafSessions { times, .. }
         | Deed::EventsLost { times, .. }
         | Deed::ConnectSilence { times, .. }
-        | Deed::Reject { times, .. } => *times > 0,
+        | Deed::Reject { times, .. }
+        | Deed::Flaps { times, .. }
+        | Deed::RefusePosts { times, .. }
+        | Deed::StoredThen500 { times, .. }
+        | Deed::Mint { times, .. }
+        | Deed::Unauthorized { times, .. } => *times > 0,
+        Deed::Bot { count, .. } => *count > 0,
         Deed::Agent { does: Does::Parts(parts), .. } => *parts > 1,
         _ => true,
     }

@@ -5,6 +5,9 @@ use guild_bridge::message::{AgentId, Turn};
 use guild_bridge::reason::{Reason, Why};
 use std::collections::{BTreeMap, VecDeque};
 
+/// Parts of a flood.
+const FLOOD: u32 = 150;
+
 /// What an agent does with one turn.
 #[derive(Clone, Debug)]
 pub enum Habit {
@@ -16,6 +19,8 @@ pub enum Habit {
     Parts(Vec<String>),
     /// Answers `re: TEXT#0` and so on, so many parts.
     Numbered(u8),
+    /// Answers `re: TEXT#0` and so on, and never comes to an end.
+    Floods,
     /// Answers twice with a final reply.
     Doubles,
     /// Has nothing to say.
@@ -116,7 +121,7 @@ impl Hand {
     pub fn take(&mut self, turn: &Turn) -> Vec<(u64, Said<'static>)> {
         let place = place_of(turn);
         let mut habit = self.next.pop_front().unwrap_or_else(|| self.habit.clone());
-        if matches!(habit, Habit::Echo | Habit::Numbered(_) | Habit::None | Habit::Refuses) {
+        if matches!(habit, Habit::Echo | Habit::Numbered(_) | Habit::None | Habit::Refuses | Habit::Floods) {
             habit = self.plans.entry(place).or_insert(habit).clone();
         } else if let (Habit::Doubles | Habit::Garbles, Some(plan)) = (&habit, self.plans.get(&place)) {
             habit = plan.clone();
@@ -134,6 +139,10 @@ impl Hand {
             Habit::Numbered(count) => {
                 let text = |i| format!("re: {}#{i}", turn.message.text);
                 (0..count).map(|i| (takes * (u64::from(i) + 1), reply(&text(i), i + 1 == count))).collect()
+            }
+            Habit::Floods => {
+                let text = |i| format!("re: {}#{i}", turn.message.text);
+                (0..FLOOD).map(|i| (takes + 10 * u64::from(i), reply(&text(i), false))).collect()
             }
             Habit::Doubles => {
                 let text = format!("re: {}", turn.message.text);
@@ -155,10 +164,18 @@ impl Hand {
         }
     }
 
+    /// What it may say about a message beside what it has for it.
+    pub fn may_say(&self, guild: &str, message: &str, text: &str) -> Vec<String> {
+        match self.plans.get(&(guild.into(), message.into())) {
+            Some(Habit::Floods) => (0..FLOOD).map(|i| format!("re: {text}#{i}")).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// What it has for a message, once it came to answer it.
     pub fn texts_for(&self, guild: &str, message: &str, text: &str) -> Vec<String> {
         match self.plans.get(&(guild.into(), message.into())) {
-            Some(Habit::None | Habit::Refuses) => Vec::new(),
+            Some(Habit::None | Habit::Refuses | Habit::Floods) => Vec::new(),
             Some(Habit::Numbered(count)) => (0..*count).map(|i| format!("re: {text}#{i}")).collect(),
             _ => vec![format!("re: {text}")],
         }
@@ -177,14 +194,16 @@ impl Hand {
         over && self.failed.get(&place).is_some_and(|attempt| *attempt >= 3)
     }
 
-    /// A turn is given: where it was given before, and answered or is still open, that wants a cause. A life of the daemon
-    /// that ended at `died` may have lost what it was told in its last `unkept_ms`.
-    pub fn got(&mut self, at: u64, life: u32, turn: &Turn, died: u64, unkept_ms: u64) {
+    /// A turn is given: where it was given before, and answered or is still open, that wants a cause. What an earlier life
+    /// was told between the moments of `doubts` may be lost.
+    pub fn got(&mut self, at: u64, life: u32, turn: &Turn, doubts: &[(u64, u64)]) {
         let place = place_of(turn);
         let cause = match self.ended.get(&place) {
             None | Some((Ended::Failed | Ended::Later, ..)) => true,
             Some((Ended::Open, _, then)) => *then < life,
-            Some((Ended::Replied, when, then)) => *then < life && died <= when + unkept_ms,
+            Some((Ended::Replied, when, then)) => {
+                *then < life && doubts.iter().any(|(from, until)| (from..=until).contains(&when))
+            }
         };
         if !cause {
             self.again_without_cause.push((at, format!("{} again: {:?}", turn.message.text, self.ended.get(&place))));

@@ -47,8 +47,21 @@ impl Hall {
         };
         let late = at > request.deadline;
         let (at, response) = if late { (request.deadline, failed(Reason::NetTimeout, true)) } else { (at, response) };
+        if route == "channels" && matches!(&response, Response::Got(Head { status: 200, .. }, _)) {
+            self.listed(bearer);
+        }
         self.out.push((at, Event::WorkerFree(life, worker)));
         self.out.push((at, Event::Relay(life, Happening::Answer(ticket, response))));
+    }
+
+    /// What a list does not name is noted.
+    fn listed(&mut self, bearer: &str) {
+        let Some(agent) = self.model.tokens.get(bearer).map(|token| token.agent.clone()) else { return };
+        for channel in self.model.channels.iter().filter(|(_, c)| !c.members.contains(&agent)).map(|(id, _)| id) {
+            if !self.first_joins.keys().any(|(who, id, _)| *who == agent && id == channel) {
+                self.not_listed.insert((agent.clone(), channel.clone()), self.now);
+            }
+        }
     }
 
     fn strike(&mut self, route: &str, channel: &str) -> Option<What> {

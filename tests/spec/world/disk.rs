@@ -106,6 +106,17 @@ impl Disk {
         }
     }
 
+    /// All that was wrong with it is right again.
+    pub fn heal(&mut self) {
+        (self.full, self.read_only, self.gone) = (false, false, false);
+        (self.failing_syncs, self.failing_writes) = (0, 0);
+    }
+
+    /// It is there: a daemon that starts without what it kept may begin anew, by contract.
+    pub fn within_reach(&mut self) {
+        self.gone = false;
+    }
+
     /// Names of the files, as a process sees them.
     pub fn names(&self) -> Vec<&str> {
         self.names.keys().map(String::as_str).collect()

@@ -102,6 +102,10 @@ pub struct Hall {
     pub transcript: Vec<(u64, String)>,
     pub notes: Vec<(u64, String)>,
     pub offers: Vec<(u64, Socket, String)>,
+    /// By agent and channel: the last list that did not name it, before the first join.
+    pub not_listed: BTreeMap<(String, String), u64>,
+    /// The first join of a channel in each life of the daemon: agent, channel, life, and when.
+    pub first_joins: BTreeMap<(String, String, u32), u64>,
     pub now: u64,
     pub(super) seats: BTreeMap<Session, Socket>,
     pub(super) deaf: Vec<Session>,
@@ -143,6 +147,8 @@ impl Hall {
             transcript: Vec::new(),
             notes: Vec::new(),
             offers: Vec::new(),
+            not_listed: BTreeMap::new(),
+            first_joins: BTreeMap::new(),
             now: 0,
             seats: BTreeMap::new(),
             deaf: Vec::new(),

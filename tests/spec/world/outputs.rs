@@ -7,9 +7,8 @@ use super::{World, story};
 use guild_bridge::agent::Said;
 use guild_bridge::budget;
 use guild_bridge::call::{self, Method, Sink, Ticket};
-use guild_bridge::journal::Task;
+use guild_bridge::journal::{Record, Task};
 use guild_bridge::message::{AgentId, Line, Turn};
-use guild_bridge::moment::Moment;
 use guild_bridge::port::{Output, Told};
 use guild_bridge::status::{LinkStatus, Status};
 use std::collections::VecDeque;
@@ -77,14 +76,16 @@ impl World {
                 self.told.push((client, told));
             }
             Output::End => {
+                let now = self.now();
                 self.ended_at = Some(self.at);
                 for task in std::mem::take(&mut self.tasks) {
-                    self.keeper.as_mut().and_then(|keeper| keeper.take(&mut self.disk, &task, Moment(self.at)));
+                    self.keeper.as_mut().and_then(|keeper| keeper.take(&mut self.disk, &task, now.at));
                 }
                 if let Some(mut keeper) = self.keeper.take() {
-                    keeper.end(&mut self.disk, Moment(self.at));
+                    keeper.end(&mut self.disk, now.at);
                 }
                 self.disk.let_go();
+                self.doubt_last_words(false);
                 self.end_of_life();
             }
         }
@@ -193,11 +194,13 @@ impl World {
     }
 
     pub(super) fn give(&mut self, agent: AgentId, turn: Turn) {
-        let (at, life, (died, unkept_ms)) = (self.at, self.life, self.died);
+        let (at, life) = (self.at, self.life);
         let name = self.names.get(&agent).expect("an agent that was hired").clone();
         let parallel = self.settings.agents.iter().find(|a| a.name == name).map_or(64, |a| usize::from(a.parallel));
+        let doubts = std::mem::take(&mut self.board.doubts);
+        self.hand_of(agent).got(at, life, &turn, &doubts);
+        self.board.doubts = doubts;
         let hand = self.hand_of(agent);
-        hand.got(at, life, &turn, died, unkept_ms);
         hand.open.retain(|t| t.id != turn.id);
         let same = hand.open.iter().find(|t| t.conv.key == turn.conv.key);
         assert!(same.is_none(), "two open turns in one conversation: {same:?} {turn:?}");
@@ -205,7 +208,9 @@ impl World {
         hand.open_peak = hand.open_peak.max(hand.open.len());
         assert!(hand.open.len() <= parallel, "more turns open than `parallel`: {parallel}");
         hand.asked.push(Asked { at, turn: turn.clone() });
-        self.note(|| format!("asks about {} ({}), attempt {}", turn.message.id, turn.message.text, turn.attempt));
+        self.note(|| {
+            format!("asks {name} about {} ({}), attempt {}", turn.message.id, turn.message.text, turn.attempt)
+        });
         let hand = self.hand_of(agent);
         for (ms, said) in hand.take(&turn) {
             self.push(at + ms, Event::Relay(life, Happening::Agent(agent, said)));
@@ -234,6 +239,11 @@ impl World {
 
     fn store(&mut self, task: Task) {
         self.story.tell(self.at, "store");
+        for record in &task.records {
+            if let Record::Cursor { link, channel, before: Some(_), .. } = record {
+                self.story.places.entry((link.clone(), channel.clone())).or_insert(self.at);
+            }
+        }
         self.tasks.push_back(task);
         self.push(self.at + 1, Event::Written(self.life));
     }

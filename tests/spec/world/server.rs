@@ -264,6 +264,8 @@ impl Hall {
         let channel = args[1].as_str().expect("join_channel carries the channel's id").to_owned();
         self.tell(format!("> join {channel}"));
         let Some(session) = self.wires[&socket].session else { return };
+        let agent = self.model.agent_of(session).unwrap_or_default().to_owned();
+        self.first_joins.entry((agent, channel.clone(), socket.life)).or_insert(self.now);
         if self.lies {
             self.packet(socket, "3", &format!("{ack}[{{\"ok\":true}}]"));
             return self.proves(socket);

@@ -62,7 +62,7 @@ impl World {
             sockets: BTreeMap::new(),
             clients: 0,
             down: false,
-            died: (0, 0),
+            board: Default::default(),
             plant: None,
             planted: Default::default(),
         }

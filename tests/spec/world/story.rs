@@ -42,6 +42,8 @@ pub struct Story {
     pub status: Status,
     /// Notes are kept, for a person.
     pub aloud: bool,
+    /// The mint stands behind a cache at times.
+    pub cached_mint: bool,
     /// Every dial, by life and link.
     pub dials: BTreeMap<(u32, u16), Vec<u64>>,
     /// When a rest may have been cut short: somebody asked for it, or the daemon began or ended.
@@ -50,6 +52,10 @@ pub struct Story {
     gaps: BTreeMap<String, Counted>,
     /// Lives of the daemon so far.
     pub lives: u32,
+    /// When a place with a message before it was first written, by `agent@guild` and channel.
+    pub places: BTreeMap<(String, String), u64>,
+    /// When each began, and the channels (`agent@guild`, channel) whose place its journal knew.
+    pub begun: Vec<(u64, BTreeSet<(String, String)>)>,
     /// No status was seen in this life yet.
     newborn: bool,
     tokens: BTreeSet<String>,
@@ -68,8 +74,9 @@ impl Story {
     }
 
     /// A life of the daemon begins.
-    pub fn begins(&mut self, at: u64) {
+    pub fn begins(&mut self, at: u64, places: BTreeSet<(String, String)>) {
         self.lives += 1;
+        self.begun.push((at, places));
         self.newborn = true;
         self.hurries.push(at);
     }
@@ -109,7 +116,9 @@ impl Story {
 
     /// A token in a CONNECT packet. Offering one twice fails every story.
     pub fn offer(&mut self, at: u64, link: &str, token: &str) {
-        assert!(self.tokens.insert(token.to_owned()), "a token was offered twice: {token} by {link} at {at} ms");
+        // a daemon that starts anew cannot know that a cache hands it a token of its last life
+        let known = if self.cached_mint { format!("{token} in life {}", self.lives) } else { token.to_owned() };
+        assert!(self.tokens.insert(known), "a token was offered twice: {token} by {link} at {at} ms");
         self.offered.push((at, link.to_owned(), token.to_owned()));
     }
 
