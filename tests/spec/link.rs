@@ -72,25 +72,6 @@ fn a_channel_that_speaks_before_it_was_joined_is_joined_and_read_all_the_same() 
 }
 
 #[test]
-fn on_lines_that_never_hold_every_channel_has_its_turn_to_be_read() {
-    let mut w = World::chatty(3);
-    let channels: Vec<String> = (0..30).map(|n| format!("room{n:02}")).collect();
-    for channel in &channels {
-        w.guild().model.add_channel(channel, "channel", &["alice", "recruiter"]);
-    }
-    w.run_live();
-    w.drop_lines();
-    for channel in &channels {
-        w.guild().whisper(channel, "alice", channel);
-    }
-    // long enough for some pages of history, too short for all
-    w.guild().closes_after_ms = Some(1_500);
-    w.run_for(mins(60));
-    let heard = w.heard();
-    assert!(channels.iter().all(|channel| heard.contains(&channel.as_str())), "{} of 30", heard.len());
-}
-
-#[test]
 fn the_echo_of_an_own_post_proves() {
     let mut w = World::silent(5);
     w.run_for(secs(30));
