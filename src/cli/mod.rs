@@ -171,6 +171,9 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
     let lists = name == "letters" && arguments.is_empty();
     let fits = |option: &str| name == "status" || lists && option == "--json";
     if let Some(option) = typed.status_option.filter(|option| !fits(option)) {
+        if name == "letters" && option == "--json" {
+            return Err("--json goes with status and with letters alone, not with letters retry or drop".into());
+        }
         return Err(format!("{option} goes with status, not with {name}").into());
     }
     match (name, arguments) {

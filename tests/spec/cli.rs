@@ -67,7 +67,10 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
         (&["run", "now"], "run takes no `now`"),
         (&["check", "--json"], "--json goes with status, not with check"),
         (&["letters", "--wait", "1"], "--wait goes with status, not with letters"),
-        (&["letters", "retry", "--json"], "--json goes with status, not with letters"),
+        (
+            &["letters", "retry", "--json"],
+            "--json goes with status and with letters alone, not with letters retry or drop",
+        ),
         (&["letters", "burn"], "letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]"),
         (&["letters", "drop", "a", "b"], "letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]"),
         (&["status", "--wait", "soon"], "--wait takes whole seconds"),
@@ -284,7 +287,14 @@ fn restart_and_reload_pass_on_what_the_daemon_says() {
 fn letters_lists_what_the_daemon_says_and_passes_on_what_is_meant() {
     let none = &[&[r#"{"letters":{"total":0,"listed":[]}}"#][..]];
     let (done, asked) = daemon(none, Duration::ZERO).answers(&["letters"]);
-    assert_eq!(done, (0, "no letters: no reply was refused for good\n".to_owned(), String::new()));
+    assert_eq!(
+        done,
+        (
+            0,
+            "no letters: no reply was refused for good\n".to_owned(),
+            String::new()
+        )
+    );
     assert_eq!(asked, [r#"{"cmd":"letters"}"#]);
     let (done, _) = daemon(none, Duration::ZERO).answers(&["letters", "--json"]);
     assert_eq!(done, (0, "{\"total\":0,\"listed\":[]}\n".to_owned(), String::new()));
