@@ -83,7 +83,8 @@ impl View {
     #[must_use]
     pub fn screen(&self, wall_ms: u64) -> String {
         if self.total == 0 {
-            return "no letters: no reply was refused for good\n".to_owned();
+            return "no letters of the agents that are configured; those of removed ones come back with them\n"
+                .to_owned();
         }
         let mut out = String::new();
         for letter in &self.listed {

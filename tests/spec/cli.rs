@@ -291,7 +291,7 @@ fn letters_lists_what_the_daemon_says_and_passes_on_what_is_meant() {
         done,
         (
             0,
-            "no letters: no reply was refused for good\n".to_owned(),
+            "no letters of the agents that are configured; those of removed ones come back with them\n".to_owned(),
             String::new()
         )
     );

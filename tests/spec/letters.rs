@@ -314,7 +314,10 @@ fn people_see_what_was_refused_why_and_what_to_do() {
         guild.refused_post: the guild refused a reply for good; answered 422\n    hi [2J\nand 1 more\n\n";
     assert!(screen.starts_with(told), "{screen}");
     assert!(screen.contains("guild-bridge letters retry [KEY|AGENT] posts them again"), "{screen}");
-    assert_eq!(View::read("{}").unwrap().screen(0), "no letters: no reply was refused for good\n");
+    assert_eq!(
+        View::read("{}").unwrap().screen(0),
+        "no letters of the agents that are configured; those of removed ones come back with them\n"
+    );
 }
 
 #[test]
