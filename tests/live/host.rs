@@ -393,6 +393,7 @@ fn another_user() -> Ended {
     let _daemon = Own(command.spawn().expect("it starts"));
     let link = wait_own(&mut scene, "unbound link", 10, |link| link["state"] == "unbound");
     let key = scene.bridge.dir.0.join("key-recruiter");
+    assert_eq!(link["reason"], "cfg.key_file", "{link}");
     let detail = link["detail"].as_str().unwrap_or_default();
     assert!(detail.contains(&format!("chown 65534 {}", key.display())), "{detail}");
     let process = scene.bridge.status()["process"].clone();

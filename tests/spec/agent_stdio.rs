@@ -119,7 +119,8 @@ fn a_child_that_dies_in_the_middle_of_a_line_is_told_apart() {
         desk.hire(ONE, "recruiter", stdio(r#"printf '{"v":1,"type":"reply","turn":"t_1","te'; kill -9 $$"#));
         assert_eq!(desk.next().await, Said::Here);
         assert_eq!(desk.next().await, garbled("its output ended in the middle of a line"));
-        assert_eq!(why(desk.next().await).detail, "signal 9 ended it, nothing on stderr");
+        let gone = Why::new(Reason::AgentGone, "signal 9 ended it, nothing on stderr");
+        assert_eq!(desk.next().await, Said::Gone(gone));
     });
 }
 
@@ -212,7 +213,8 @@ fn a_child_that_does_not_read_for_10_s_is_ended() {
         for turn in ["t_1", "t_2"] {
             desk.ask(turn, &"z".repeat(budget::MESSAGE_BYTES));
         }
-        assert_eq!(why(desk.next().await).detail, "it did not read its standard input for 10 s");
+        let gone = Why::new(Reason::AgentGone, "it did not read its standard input for 10 s");
+        assert_eq!(desk.next().await, Said::Gone(gone));
         assert!(!runs(&std::fs::read_to_string(pid).unwrap()));
     });
 }

@@ -105,6 +105,15 @@ fn a_dead_address_does_not_hide_a_living_one() {
 }
 
 #[test]
+fn an_address_that_leads_nowhere_is_net_unreachable_where_no_other_helps() {
+    // the kernel takes no connection to a multicast address and says what it says without a route
+    for nowhere in ["ff0e::1", "224.0.0.1"] {
+        let why = connected(&finding(&[nowhere]), 443).unwrap_err();
+        assert!(why.reason == Reason::NetUnreachable && why.detail.contains(nowhere), "{why}");
+    }
+}
+
+#[test]
 fn when_every_address_fails_the_first_that_answered_is_named() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let why = connected(&finding(&["127.0.0.1", "127.0.0.2"]), closed.port()).unwrap_err();

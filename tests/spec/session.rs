@@ -69,6 +69,7 @@ fn a_huge_ping_interval_is_believed_for_five_minutes_at_most() {
     w.run_live();
     let took = w.run_till(mins(20), "the session is given up", |w| w.state() == "backoff");
     assert!((595_000..=610_000).contains(&took), "given up after {took} ms");
+    assert_eq!(w.reason(), "net.silent");
 }
 
 #[test]
@@ -135,6 +136,7 @@ fn an_ack_that_nobody_asked_for_and_an_unknown_event_are_ignored() {
 
 #[test]
 fn a_malformed_frame_ends_the_session_or_nothing_but_never_the_seat() {
+    let mut ended = 0;
     for frame in
         ["", "9", "4", "49", "42{}", "42[", "42[1]", "40[]", "2probe", "42[\"message.created\"]", "45x-[]", "é"]
     {
@@ -145,7 +147,11 @@ fn a_malformed_frame_ends_the_session_or_nothing_but_never_the_seat() {
         w.say("general", "alice", "hi");
         w.run_for(mins(2));
         assert_eq!(w.answers("general"), ["re: hi"], "after {frame:?}");
+        let said = w.story.reasons("recruiter@acme");
+        assert!(said.is_empty() || said == ["net.protocol"], "{said:?} after {frame:?}");
+        ended += said.len();
     }
+    assert!(ended > 0, "none of them is the end of a session");
 }
 
 #[test]

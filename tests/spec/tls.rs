@@ -2,6 +2,7 @@
 
 use crate::loopback::*;
 use guild_bridge::call::{Answer, Call, Method, Sink, Ticket, Worker};
+use guild_bridge::cli::status::View;
 use guild_bridge::io::Happening;
 use guild_bridge::io::clock::{self, BUILD_MS, ClockState};
 use guild_bridge::io::http::Workers;
@@ -74,6 +75,16 @@ fn refused_on_both_legs(identity: &Identity, authority: Option<&Path>, reason: R
 fn a_certificate_that_is_over_is_told() {
     let identity = Identity::of("localhost", |params| params.not_after = rcgen::date_time_ymd(2020, 1, 1));
     refused_on_both_legs(&identity, Some(&identity.authority), Reason::TlsExpired);
+}
+
+#[test]
+fn whoever_reads_that_a_certificate_is_over_is_told_of_the_boards_clock_too() {
+    let json = r#"{"links":[{"agent":"rex","guild":"acme","state":"backoff","reason":"tls.expired"}]}"#;
+    let screen = View::read(json).unwrap().screen(0);
+    assert!(
+        screen.contains("tls.expired: the server's certificate has expired, or the board's clock is ahead"),
+        "{screen}"
+    );
 }
 
 #[test]

@@ -21,6 +21,7 @@ fn a_board_that_slept_longer_than_its_token_lives_offers_a_fresh_one_and_catches
         w.run_for(mins(2));
         assert_eq!(w.heard(), (0..50).map(|i| format!("m{i}")).collect::<Vec<_>>());
         assert_eq!(stale_calls(&w), 0);
+        assert_eq!(w.story.reasons("recruiter@acme"), ["net.silent"]);
     }
 }
 

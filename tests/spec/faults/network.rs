@@ -35,6 +35,7 @@ fn a_link_that_flaps_each_second_for_ten_minutes_is_tried_by_the_backoff_and_los
         w.run_for(secs(1));
     }
     assert!(w.story.rests().iter().all(|rest| rest.ms >= 1_000), "{:?}", w.story.rests());
+    assert!(w.story.reasons("recruiter@acme").contains(&"net.refused"), "{:?}", w.story.reasons("recruiter@acme"));
     assert!(w.link().attempts <= 310, "{} attempts in 600 s", w.link().attempts);
     assert!(w.link().tokens_minted <= w.link().attempts, "{} of {}", w.link().tokens_minted, w.link().attempts);
     w.guild().up = true;

@@ -1,7 +1,7 @@
 //! Faults of Socket.IO and Engine.IO, frame by frame.
 
 use crate::session::event;
-use crate::world::{World, mins, secs, twice};
+use crate::world::{What, World, mins, secs, twice};
 
 /// Where it cost a session, it was for what it is; how many sessions it cost.
 fn protocol_at_most(w: &World, frame: &str) -> usize {
@@ -71,6 +71,31 @@ fn numbers_that_overflow_and_members_that_come_twice_cost_one_message_at_most() 
         let frame = format!(r#"42["message.created",{{{head},{rest}}}]"#);
         w.guild().inject(&frame);
         survived(&mut w, &frame, 1);
+    }
+}
+
+/// What the socket cannot bring is history's matter; only what cannot be read there either is lost, and counted.
+#[test]
+fn a_message_that_history_has_and_nobody_can_read_is_an_unreadable_gap_and_the_next_is_answered() {
+    let deep = format!("{}{}", "[".repeat(3_000), "]".repeat(3_000));
+    for broken in
+        [|id: &str, deep: &str| format!(r#""id":"{id}","n":{deep}"#), |_: &str, _: &str| r#""id":1e999"#.into()]
+    {
+        let mut w = World::chatty(6);
+        w.run_live();
+        w.say("general", "alice", "first");
+        w.run_for(mins(1));
+        w.drop_lines();
+        let id = w.say("general", "alice", "what history cannot show");
+        let broken: String = broken(&id, &deep);
+        let row = format!(r#"[{{"channelId":"general","authorId":"alice","text":"a",{broken}}}]"#);
+        w.guild().trouble("history", 1, What::Body(200, "application/json", row));
+        w.run_for(mins(2));
+        let gaps = w.link().gaps_by_reason.clone();
+        assert_eq!(gaps.get("unreadable"), Some(&1), "{broken:.40}: {gaps:?}");
+        w.say("general", "alice", "next");
+        w.run_for(mins(1));
+        assert_eq!(w.answers("general").last(), Some(&"re: next"), "{broken:.40}");
     }
 }
 

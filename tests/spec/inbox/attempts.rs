@@ -17,7 +17,8 @@ fn a_failed_turn_is_tried_three_times_2_and_10_s_apart_and_is_then_a_gap() {
     assert!(asked[..3].iter().all(|a| a.turn.id == asked[0].turn.id && a.turn.message.text == "bad"));
     assert!((2_000..=2_100).contains(&(asked[1].at - asked[0].at)));
     assert!((10_000..=10_100).contains(&(asked[2].at - asked[1].at)));
-    assert_eq!((w.link().gaps, w.answers("general")), (1, vec!["re: good"]));
+    assert_eq!((w.link().gaps, w.link().gaps_by_reason.get("turn_failed")), (1, Some(&1)));
+    assert_eq!(w.answers("general"), ["re: good"]);
 }
 
 #[test]
@@ -97,6 +98,18 @@ fn an_agent_that_hangs_is_cancelled_at_its_deadline_and_asked_again() {
     assert_eq!(cancelled.len(), 1);
     assert_eq!((cancelled[0].0 - asked[0].at, cancelled[0].2), (60_000, "timeout"));
     assert_eq!(w.answers("general"), ["re: hi"]);
+}
+
+#[test]
+fn an_agent_that_hangs_three_times_is_agent_timeout_and_its_message_a_gap() {
+    let mut w = World::chatty(16);
+    w.run_live();
+    w.agent().habit = Habit::Hangs;
+    w.say("general", "alice", "hi");
+    w.run_for(secs(61));
+    assert_eq!(w.status().agents[0].reason, Some("agent.timeout"));
+    w.run_for(mins(4));
+    assert_eq!((w.link().gaps, w.link().gaps_by_reason.get("turn_failed")), (1, Some(&1)));
 }
 
 #[test]

@@ -111,6 +111,9 @@ fn a_sync_that_fails_is_not_asked_again_and_all_goes_into_a_new_file_at_once() {
     assert_eq!(upto(keeper.take(&mut disk, &anew(4), Moment(5_001))), Some(4));
     assert_ne!(disk.last_name(), before);
     assert_eq!(after_power_cut(&disk).as_deref(), Some("4"));
+    disk.fails_sync(1);
+    let why = keeper.take(&mut disk, &task(5, true), Moment(20_000)).and_then(|stored| stored.failed);
+    assert_eq!(why.map(|why| why.reason), Some(Reason::DiskFailed), "again within a minute");
 }
 
 #[test]

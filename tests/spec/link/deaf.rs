@@ -67,6 +67,7 @@ fn the_first_miss_joins_again_on_the_same_connection() {
     w.say("general", "alice", "unheard");
     let took = w.run_till(secs(80), "a second join", |w| w.story.count("> join general") == 2);
     assert!(took >= 5_000, "the socket had only {took} ms to bring it");
+    assert_eq!(w.story.reasons(LINK), ["deaf.history"], "the first miss is said");
     w.say("general", "alice", "heard");
     w.run_for(secs(1));
     assert_eq!((w.state(), w.story.offered.len()), ("live", 1));
