@@ -355,8 +355,8 @@ fn join_heard(channel: &Channel, now: Moment) -> bool {
     matches!(channel.gate, Gate::Seeking(_)) || channel.join_settles().is_some_and(|at| at <= now)
 }
 
-/// The next page of a channel. Behind a page that was just read it simply goes on; else it asks after the message
-/// *before* the place, and expects the place's own message first.
+/// The next page of a channel. It asks after the message *before* the place, and expects the place's own message first: a
+/// row a page, and a cut between two pages of one reading is seen, too. A page of one row has no room for that.
 fn next_page(channel: &Channel) -> Page {
     let name = channel.row.id.clone();
     if let Gate::Seeking(seek) = &channel.gate {
@@ -369,7 +369,7 @@ fn next_page(channel: &Channel) -> Page {
     let place = channel.lane.read();
     let limit = channel.limit;
     match (&place.before, &place.id) {
-        (Some(before), Some(id)) if !channel.goes_on && limit > 1 => Page {
+        (Some(before), Some(id)) if limit > 1 => Page {
             channel: name,
             after: Some(before.clone()),
             expect: Some(id.clone()),

@@ -242,6 +242,26 @@ fn a_history_that_is_cut_while_a_catch_up_waits_for_room_is_counted() {
 }
 
 #[test]
+fn a_history_that_is_cut_between_two_pages_of_one_reading_is_counted() {
+    let mut w = World::chatty(9);
+    w.run_live();
+    for said in ["seen", "heard"] {
+        w.say("general", "alice", said);
+        w.run_for(mins(2));
+    }
+    w.kill();
+    (0..50).for_each(|n| drop(w.say("general", "alice", &format!("m{n}"))));
+    w.guild().latency_ms = 2_000;
+    w.start();
+    w.run_till(mins(2), "a first page", |w| w.heard().len() > 2);
+    w.guild().model.cut_history("general", 10);
+    w.run_for(mins(10));
+    let heard = w.heard().len();
+    assert!((22..40).contains(&heard), "a page before the cut and what was left of it: {heard}");
+    assert_eq!(counted(&w, Gap::HistoryCut), 1, "{:?}", w.link().last_gap);
+}
+
+#[test]
 fn a_cut_is_seen_though_there_is_no_room_for_what_is_left() {
     let mut w = World::chatty(8);
     w.guild().model.add_channel("ops", "channel", &["alice", "recruiter"]);

@@ -12,9 +12,6 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What the journal is given is written within this, synced where that was asked for.
 const WRITTEN_MS: u64 = secs(6);
 
-/// Two pages of one catch-up are no further apart, on the slowest of links.
-const PAGES_MS: u64 = secs(7);
-
 type Held = Result<(), Failure>;
 
 /// Fails with the first that is not so.
@@ -138,8 +135,7 @@ impl Seat<'_> {
         let (place, marks) = (self.place(message), self.marks);
         let said_at = message.created_ms - WALL;
         (message.channel == LATE && said_at < self.late_until)
-            || (marks.cut.contains_key(&place)
-                && (self.counted("history_cut") > 0 || self.leaves_no_trace(message) || self.cut_between_pages(&place)))
+            || (marks.cut.contains_key(&place) && (self.counted("history_cut") > 0 || self.leaves_no_trace(message)))
             || (marks.oversize.contains(&place) && self.counted("oversize") + self.counted("unreadable") > 0)
             || (marks.bots.contains_key(&place) && self.counted("bot_budget") > 0)
     }
@@ -151,19 +147,6 @@ impl Seat<'_> {
         let knew = self.places.get(&message.channel).is_some_and(|at| at + WRITTEN_MS < message.created_ms - WALL);
         let left = self.hall.model.channels.get(&message.channel).map_or(0, |c| c.messages.len());
         !knew || self.without_disk || (left == 0 && !self.hall.model.options.last_message_id)
-    }
-
-    /// History forgot it between two pages of one catch-up, the second asked for as soon as the first was there: a catch-up
-    /// is held against its place, not each of its pages.
-    fn cut_between_pages(&self, place: &(String, String)) -> bool {
-        let Some(cut_at) = self.marks.cut.get(place) else { return false };
-        let channel = self.hall.model.said.iter().find(|m| m.id == place.1).map(|m| m.channel.as_str());
-        let mine = |bearer: &str| self.hall.model.tokens.get(bearer).is_some_and(|t| t.agent == self.hand.name);
-        let pages = self.hall.calls.iter().filter(|(_, route, of, request)| {
-            route == "history" && Some(of.as_str()) == channel && request.bearer.as_deref().is_some_and(mine)
-        });
-        let moments: Vec<u64> = pages.map(|(at, ..)| *at).collect();
-        moments.windows(2).any(|two| two[0] <= *cut_at && *cut_at <= two[1] && two[1] - two[0] <= PAGES_MS)
     }
 
     fn place(&self, message: &Message) -> (String, String) {

@@ -87,7 +87,12 @@ pub fn play(w: &mut World, schedule: &Schedule) -> Marks {
     marks
 }
 
-/// All is well again, the network too, and goes on until nothing waits.
+/// Nothing waits for so long: several looks at history, and whatever a link would find out by them.
+const QUIET_MIN: u32 = 4;
+/// The longest that a story may take to come to rest.
+const CALM_MIN: u32 = 85;
+
+/// All is well again, the network too, and goes on until nothing has waited for a while.
 fn calm_down(w: &mut World) {
     w.disk.heal();
     w.run_until(w.board.off_until.max(w.at));
@@ -96,13 +101,16 @@ fn calm_down(w: &mut World) {
         hall.heal();
         (hall.latency_ms, hall.jitter_ms) = (hall.latency_ms.min(20), 0);
     }
-    w.run_for(mins(25));
-    for _ in 0..12 {
+    let mut quiet = 0;
+    for _ in 0..CALM_MIN {
+        w.run_for(mins(1));
         let status = w.status();
-        if status.links.iter().all(|l| l.outbox_depth == 0) && status.agents.iter().all(|a| a.waiting == 0) {
+        let rests = status.links.iter().all(|l| l.state == "live" && l.outbox_depth == 0)
+            && status.agents.iter().all(|a| a.waiting == 0 && a.turns_open == 0);
+        quiet = if rests { quiet + 1 } else { 0 };
+        if quiet == QUIET_MIN {
             break;
         }
-        w.run_for(mins(5));
     }
 }
 
