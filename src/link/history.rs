@@ -4,7 +4,8 @@ use super::answers::{checked, is_array, unreadable};
 use super::calls::{Page, Purpose};
 use super::channel::{Channel, Gate};
 use super::gaps::Missing;
-use super::{Link, State, in_channel, oldest};
+use super::oldest::{self, Oldest};
+use super::{Link, State, in_channel};
 use crate::budget;
 use crate::call::{Answer, Got};
 use crate::dialect::{Incoming, Newest, Row};
@@ -131,7 +132,11 @@ impl Link {
         let got = match checked("history", answer) {
             Ok(got) => got,
             Err(_) if unknown_place && page.expect.is_some() && self.begins_anew(at) => {
-                return self.cut(at, &page, &Brought::default());
+                // a guild that refuses the whole channel for a while is no guild that has forgotten a message
+                if self.is_readable(at) {
+                    self.cut(at, &page, &Brought::default());
+                }
+                return;
             }
             Err((why, wait_ms)) => return self.page_failed(at, why, wait_ms, step),
         };
@@ -143,6 +148,9 @@ impl Link {
         }
         let blind = self.channels.get(at).is_some_and(|channel| oldest::is_blind(channel, &page));
         let Some(cut_blindly) = (if blind { self.cut_blindly(at, &page, &got) } else { Some(false) }) else { return };
+        if let Some(channel) = self.channels.get_mut(at) {
+            channel.oldest = Oldest::Unasked;
+        }
         let failures = std::mem::take(&mut self.history.failures);
         let dialect = std::rc::Rc::clone(&self.dialect);
         let mut brought = Brought::default();

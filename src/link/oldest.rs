@@ -1,6 +1,6 @@
 //! A cut behind a channel's first cursor: nothing is known of what stands before it, so no page can begin with it. When
 //! something follows it, the oldest message that history keeps tells whether the cursor's own is there still: if what
-//! follows is the oldest, it is not.
+//! follows is the oldest, it is not. It tells, too, whether a guild that refuses a page refuses its place or the channel.
 
 use super::Link;
 use super::calls::Page;
@@ -66,6 +66,18 @@ impl Link {
             }
             Oldest::Is(_) => Some(false),
         }
+    }
+
+    /// Whether history could be read without a place since it was refused behind one: the place is what it does not know. Else
+    /// the oldest message is asked for, and then the page once more.
+    pub(super) fn is_readable(&mut self, at: usize) -> bool {
+        let Some(channel) = self.channels.get_mut(at) else { return false };
+        let was = std::mem::replace(&mut channel.oldest, Oldest::Wanted);
+        let is_readable = matches!(was, Oldest::Is(_));
+        if is_readable {
+            channel.oldest = Oldest::Unasked;
+        }
+        is_readable
     }
 
     fn first_of(&self, got: &Got<'_>) -> Option<String> {

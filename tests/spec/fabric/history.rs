@@ -45,6 +45,25 @@ fn a_channel_whose_history_is_refused_does_not_hold_up_the_others() {
 }
 
 #[test]
+fn a_channel_that_is_refused_for_a_moment_is_not_read_anew() {
+    for times in [1, 3] {
+        let mut w = World::chatty(44);
+        w.run_live();
+        for said in ["one", "two"] {
+            w.say("general", "alice", said);
+            w.run_for(mins(1));
+        }
+        w.kill();
+        w.say("general", "alice", "three");
+        w.guild().trouble("history", times, What::Status(404, None));
+        w.start();
+        w.run_for(mins(3));
+        assert_eq!(w.heard(), ["one", "two", "three"], "what was done is given again after {times} refusals");
+        assert_eq!(w.link().gaps, 0);
+    }
+}
+
+#[test]
 fn a_list_that_is_rate_limited_is_waited_for() {
     let mut w = World::chatty(4);
     w.guild().trouble("channels", 1, What::Status(429, Some(20_000)));

@@ -76,6 +76,10 @@ pub struct Send {
 pub fn play(w: &mut World, schedule: &Schedule) -> Marks {
     w.run_till(mins(2), "the first lists", |w| w.listed());
     w.run_for(secs(30));
+    // what is said before a channel's first cursor was found is not owed
+    w.run_till(mins(10), "the first joins", |w| {
+        w.status().links.iter().all(|l| l.channels_total > 0 && l.channels_joined == l.channels_total)
+    });
     let mut marks = Marks::default();
     for act in &schedule.acts {
         w.note(|| format!("act {:?}", act.deed));

@@ -20,6 +20,8 @@ pub struct Board {
     pub boot: u64,
     /// Nothing runs on it until then.
     pub asleep_until: u64,
+    /// When it slept last: from, until.
+    slept: (u64, u64),
     /// Without power until then.
     pub off_until: u64,
     /// Since when, and until when, the disk cannot be relied on.
@@ -32,12 +34,30 @@ pub struct Board {
     pub died_without_disk: u32,
 }
 
+impl Board {
+    /// So long before a moment, sleep not counted.
+    fn awake_before(&self, at: u64, ms: u64) -> u64 {
+        let from = at.saturating_sub(ms);
+        let (slept, woke) = self.slept;
+        match slept < at && from < woke {
+            // what is left of the time behind the waking was before the sleep
+            true => slept.saturating_sub(ms.saturating_sub(at.saturating_sub(woke))),
+            false => from,
+        }
+    }
+}
+
 impl World {
     /// The board sleeps for so long, and wakes. The guild goes on.
     pub fn suspend(&mut self, ms: u64) {
         self.note(|| format!("the board sleeps for {ms} ms"));
         self.story.hurries.push(self.at);
         self.board.asleep_until = self.at + ms;
+        self.board.slept = (self.at, self.at + ms);
+        // a disk is tried again by a daemon that is awake
+        if let Some((_, until)) = self.board.bad_disk.as_mut().filter(|(_, until)| *until >= self.at) {
+            *until += ms;
+        }
         self.run_for(ms);
         self.story.hurries.push(self.at);
     }
@@ -60,9 +80,9 @@ impl World {
         self.board.died_at = Some(self.at);
         if let Some((from, _)) = self.board.bad_disk.filter(|(_, until)| *until >= self.at) {
             self.board.died_without_disk += 1;
-            self.board.doubts.push((from.saturating_sub(UNKEPT_POWER_MS), self.at));
+            self.board.doubts.push((self.board.awake_before(from, UNKEPT_POWER_MS), self.at));
         } else if killed {
-            self.board.doubts.push((self.at.saturating_sub(UNKEPT_KILL_MS), self.at));
+            self.board.doubts.push((self.board.awake_before(self.at, UNKEPT_KILL_MS), self.at));
         }
     }
 
@@ -70,7 +90,7 @@ impl World {
     /// is dead had left unsynced waits for the next one.
     pub(super) fn doubt_what_is_unsynced(&mut self) {
         let alive_at = self.board.died_at.filter(|_| self.down).unwrap_or(self.at);
-        self.board.doubts.push((alive_at.saturating_sub(UNKEPT_POWER_MS), self.at));
+        self.board.doubts.push((self.board.awake_before(alive_at, UNKEPT_POWER_MS), self.at));
     }
 
     /// What the board's clocks say.
