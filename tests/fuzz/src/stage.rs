@@ -106,10 +106,10 @@ impl Stage {
 
     /// What the keeper of the journal has to do by now.
     fn disk_works(&mut self) {
-        if self.disk.due().is_some_and(|at| at <= self.now.at) {
-            if let Some(stored) = self.disk.tick(self.now.at) {
-                self.feed(Input::Disk(stored));
-            }
+        if self.disk.due().is_some_and(|at| at <= self.now.at)
+            && let Some(stored) = self.disk.tick(self.now.at)
+        {
+            self.feed(Input::Disk(stored));
         }
     }
 
@@ -154,9 +154,9 @@ impl Stage {
     /// The status, held against what the stage knows; its JSON now and then, and all of it less often in a calm world.
     fn look(&mut self) {
         self.looks += 1;
-        let Some(relay) = self.relay.as_ref().filter(|_| !self.calm || self.looks % 32 == 0) else { return };
+        let Some(relay) = self.relay.as_ref().filter(|_| !self.calm || self.looks.is_multiple_of(32)) else { return };
         let status = relay.status(self.now);
-        if self.looks % 8 == 0 {
+        if self.looks.is_multiple_of(8) {
             self.secrets.hidden_in(&serde_json::to_string(&status).expect("a status is JSON"));
         }
         for link in &status.links {

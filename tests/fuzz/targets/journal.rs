@@ -80,11 +80,10 @@ fn file(feed: &mut Feed<'_>) -> Vec<u8> {
     if feed.below(4) == 0 {
         return feed.bytes().to_vec();
     }
-    let mut seq = feed.below(4) as u64;
+    let first = feed.below(4) as u64;
     let mut body = Vec::new();
     let base = feed.flag();
-    let first = seq;
-    for _ in 0..feed.below(6) {
+    for seq in (first..).take(feed.below(6)) {
         if feed.flag() {
             encode(&record(feed), seq, &mut body);
         } else {
@@ -98,7 +97,6 @@ fn file(feed: &mut Feed<'_>) -> Vec<u8> {
             body.extend_from_slice(&sum.finalize().to_le_bytes());
             body.extend_from_slice(payload);
         }
-        seq += 1;
     }
     let base_bytes =
         base.then(|| u32::try_from(body.len()).unwrap_or_default().wrapping_add(u32::from(feed.byte() & 3)));
