@@ -1,5 +1,6 @@
-//! The daemon's log: plain lines on standard error, or lines to the system's log, of this program's own modules alone. What a library logs can hold
-//! tokens, so it is dropped whatever RUST_LOG says. Whoever stops reading it holds nobody up: see [`Lossy`].
+//! The daemon's log: plain lines on standard error, or lines to the system's log, of this program's own modules alone. What a
+//! library logs can hold tokens, so it is dropped whatever RUST_LOG says. Whoever stops reading it holds nobody up: see
+//! [`Lossy`].
 
 use crate::io::clock;
 use crate::io::lossy::Lossy;
