@@ -67,6 +67,11 @@ pub enum Command {
     },
     /// The replies that a guild refused for good.
     Letters,
+    /// One of them, with its whole text.
+    ShowLetter {
+        /// Its key.
+        key: String,
+    },
     /// Send letters again.
     LettersAgain {
         /// A letter's key or an agent's name; none: all.

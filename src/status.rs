@@ -97,7 +97,7 @@ pub struct LettersStatus {
     pub listed: Vec<LetterStatus>,
 }
 
-/// One of them. What comes from peers is clipped.
+/// One of them. What comes from peers is clipped; `letters show` has the whole text.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct LetterStatus {
     /// The agent's name.
@@ -108,7 +108,7 @@ pub struct LetterStatus {
     pub key: String,
     /// The channel's id.
     pub channel: String,
-    /// Its text, clipped.
+    /// Its text; clipped where letters are listed.
     pub text: String,
     /// Bytes of its whole text.
     pub bytes: usize,

@@ -31,6 +31,7 @@ usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
   tail [AGENT]               follows what passes, one line a message, until interrupted
   letters                    the replies that a guild refused for good, with their keys
     --json                   the same as JSON, one line
+  letters show KEY           one of them with its whole text; --json as above
   letters retry [KEY|AGENT]  posts them again: all, one, or an agent's
   letters drop [KEY|AGENT]   forgets them
   restart AGENT              reconnects one agent's links, leaving the others alone

@@ -1,4 +1,4 @@
-//! `letters [retry|drop]`: the replies that a guild refused for good.
+//! `letters [show|retry|drop]`: the replies that a guild refused for good.
 
 use super::client::{self, ANSWER_MS, Answer, Daemon};
 use super::status::{age, in_words};
@@ -33,11 +33,21 @@ struct LetterView {
 /// Lists them: 0, whether there are some or none.
 pub fn list(socket: &Path, json: bool) -> Exit {
     let request = Request { cmd: "letters".to_owned(), ..Request::default() };
+    ask(socket, &request, json, |view| view.screen(clock::now().wall_ms))
+}
+
+/// One with its whole text: 0, or 1 when there is none of this key.
+pub fn show(socket: &Path, key: &str, json: bool) -> Exit {
+    let request = Request { cmd: "letters-show".to_owned(), which: Some(key.to_owned()), ..Request::default() };
+    ask(socket, &request, json, |view| view.whole(clock::now().wall_ms))
+}
+
+fn ask(socket: &Path, request: &Request, json: bool, screen: impl FnOnce(&View) -> String) -> Exit {
     let deadline = clock::now().at.after_ms(ANSWER_MS);
-    match Daemon::ask(socket, &request).and_then(|mut daemon| daemon.next(Some(deadline))) {
+    match Daemon::ask(socket, request).and_then(|mut daemon| daemon.next(Some(deadline))) {
         Ok(Answer::Letters(said)) if json => put(&said).err().unwrap_or(Exit::Done),
         Ok(Answer::Letters(said)) => match View::read(&said) {
-            Ok(view) => put(view.screen(clock::now().wall_ms).trim_end()).err().unwrap_or(Exit::Done),
+            Ok(view) => put(screen(&view).trim_end()).err().unwrap_or(Exit::Done),
             Err(what) => {
                 complain(what);
                 Exit::Unavailable
@@ -94,21 +104,35 @@ impl View {
         if more > 0 {
             out += &format!("and {more} more\n");
         }
-        out + "\nguild-bridge letters retry [KEY|AGENT] posts them again, letters drop [KEY|AGENT] forgets them\n"
+        out + "\nguild-bridge letters show KEY says a whole one, letters retry [KEY|AGENT] posts them again, \
+               letters drop [KEY|AGENT] forgets them\n"
+    }
+
+    /// Whole letters for people: what is known of each, and its text, line by line as it was written.
+    #[must_use]
+    pub fn whole(&self, wall_ms: u64) -> String {
+        self.listed.iter().map(|letter| letter.head(wall_ms) + "\n" + &letter.whole_text()).collect()
     }
 }
 
 impl LetterView {
     fn lines(&self, wall_ms: u64) -> String {
+        format!("{}    {}\n", self.head(wall_ms), plain(&self.text))
+    }
+
+    fn head(&self, wall_ms: u64) -> String {
         let (agent, guild, channel) = (plain(&self.agent), plain(&self.guild), plain(&self.channel));
         let when = age(&self.at, wall_ms).map(|age| format!(", {age} ago")).unwrap_or_default();
         format!(
-            "{}: {agent} in {guild}, channel {channel}, {} bytes{when}\n    {}; {}\n    {}\n",
+            "{}: {agent} in {guild}, channel {channel}, {} bytes{when}\n    {}; {}\n",
             plain(&self.key),
             self.bytes,
             in_words(&self.reason),
             plain(&self.detail),
-            plain(&self.text)
         )
+    }
+
+    fn whole_text(&self) -> String {
+        self.text.split('\n').map(|line| plain(line) + "\n").collect()
     }
 }

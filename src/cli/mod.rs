@@ -168,11 +168,11 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
     if LATER.contains(&name) {
         return Err(format!("{name} comes with a later version").into());
     }
-    let lists = name == "letters" && arguments.is_empty();
+    let lists = name == "letters" && matches!(arguments, [] | ["show", ..]);
     let fits = |option: &str| name == "status" || lists && option == "--json";
     if let Some(option) = typed.status_option.filter(|option| !fits(option)) {
         if name == "letters" && option == "--json" {
-            return Err("--json goes with status and with letters alone, not with letters retry or drop".into());
+            return Err("--json goes with status, letters and letters show, not with letters retry or drop".into());
         }
         return Err(format!("{option} goes with status, not with {name}").into());
     }
@@ -181,11 +181,12 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
         ("check", []) => Ok(check::check(&typed)),
         ("status", []) => Ok(status::status(&typed.socket(), &typed.status)),
         ("letters", []) => Ok(letters::list(&typed.socket(), typed.status.json)),
+        ("letters", ["show", key]) => Ok(letters::show(&typed.socket(), key, typed.status.json)),
         ("letters", ["retry"]) => Ok(letters::retry(&typed.socket(), None)),
         ("letters", ["retry", which]) => Ok(letters::retry(&typed.socket(), Some(which))),
         ("letters", ["drop"]) => Ok(letters::forget(&typed.socket(), None)),
         ("letters", ["drop", which]) => Ok(letters::forget(&typed.socket(), Some(which))),
-        ("letters", _) => Err("letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]".into()),
+        ("letters", _) => Err("letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]".into()),
         ("nudge", []) => Ok(nudge::nudge(&typed.socket())),
         ("reload", []) => Ok(reload::reload(&typed.socket())),
         ("restart", [agent]) => Ok(restart::restart(&typed.socket(), agent)),

@@ -28,7 +28,7 @@ pub const NOBODY: Client = Client(0);
 /// A line from a client. Unknown fields are ignored.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub struct Request {
-    /// status, send, tail, letters, letters-retry, letters-drop, restart, reload
+    /// One of `COMMANDS`.
     pub cmd: String,
     /// For send and restart; for tail where one agent is meant.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,7 +39,8 @@ pub struct Request {
     /// For send.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// For letters-retry and letters-drop, where not all are meant: a letter's key or an agent's name.
+    /// For letters-show a letter's key; for letters-retry and letters-drop, where not all are meant: that, or an agent's
+    /// name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub which: Option<String>,
 }
@@ -273,7 +274,7 @@ async fn watch(mut stream: &Async<UnixStream>, bytes: &mut Vec<u8>) {
     std::future::pending().await
 }
 
-const COMMANDS: &str = "status, send, tail, letters, letters-retry, letters-drop, restart, reload, nudge";
+const COMMANDS: &str = "status, send, tail, letters, letters-show, letters-retry, letters-drop, restart, reload, nudge";
 
 /// What a line asks for.
 fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
@@ -288,6 +289,7 @@ fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
         }),
         "tail" => Some(Command::Tail { agent: request.agent }),
         "letters" => Some(Command::Letters),
+        "letters-show" => Some(Command::ShowLetter { key: need(request.which, "which")? }),
         "letters-retry" => Some(Command::LettersAgain { which: request.which }),
         "letters-drop" => Some(Command::DropLetters { which: request.which }),
         "restart" => Some(Command::Restart { agent: need(request.agent, "agent")? }),

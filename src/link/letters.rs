@@ -63,18 +63,32 @@ impl Link {
 
     /// Its letters as they are listed, the oldest first.
     pub fn letters_listed(&self) -> impl Iterator<Item = LetterStatus> {
-        self.letters.iter().map(|letter| LetterStatus {
+        self.letters.iter().map(|letter| {
+            let text = Clipped::to(&letter.post.text, LISTED_BYTES).to_string();
+            self.letter_status(letter, text)
+        })
+    }
+
+    /// The letter of this key, with its whole text.
+    #[must_use]
+    pub fn letter_whole(&self, key: &str) -> Option<LetterStatus> {
+        let letter = self.letters.iter().find(|letter| letter.post.key == key)?;
+        Some(self.letter_status(letter, letter.post.text.clone()))
+    }
+
+    fn letter_status(&self, letter: &Letter, text: String) -> LetterStatus {
+        LetterStatus {
             agent: self.seat.agent.name.clone(),
             guild: self.seat.guild.name.clone(),
             key: letter.post.key.clone(),
             channel: Clipped(&letter.channel).to_string(),
-            text: Clipped::to(&letter.post.text, LISTED_BYTES).to_string(),
+            text,
             bytes: letter.post.text.len(),
             reply_to: letter.post.reply_to.as_deref().map(|id| Clipped(id).to_string()),
             reason: Reason::GuildRefusedPost.code(),
             detail: letter.detail.clone(),
             at: super::rfc3339(letter.at_ms),
-        })
+        }
     }
 
     /// Puts letters (all, or the one of this key) back into the outbox under their keys, as long as there is room.

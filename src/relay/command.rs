@@ -24,6 +24,7 @@ impl Relay {
             }
             Command::Send { agent, channel, text } => self.send_for(client, &agent, &channel, &text, now),
             Command::Letters => self.list_letters(client),
+            Command::ShowLetter { key } => self.show_letter(client, &key),
             Command::LettersAgain { which } => self.letters_again(client, which.as_deref(), now),
             Command::DropLetters { which } => self.drop_letters(client, which.as_deref(), now),
             Command::Tail { agent } => self.tail(client, agent),

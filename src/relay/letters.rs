@@ -21,6 +21,18 @@ impl Relay {
         self.out.push_back(Output::Tell(client, Told::Letters(Box::new(letters))));
     }
 
+    pub(super) fn show_letter(&mut self, client: Client, key: &str) {
+        let whole = self.links.iter().find_map(|link| link.letter_whole(key));
+        let told = match whole {
+            Some(letter) => Told::Letters(Box::new(LettersStatus { total: 1, listed: vec![letter] })),
+            None => Told::Refused(Why::new(
+                Reason::ControlRequest,
+                format!("there is no letter with the key {}", Clipped(key)),
+            )),
+        };
+        self.out.push_back(Output::Tell(client, told));
+    }
+
     pub(super) fn letters_again(&mut self, client: Client, which: Option<&str>, now: Now) {
         let told = self.letters_meant(which).and_then(|(links, key)| {
             let (mut went, mut stay) = (0, 0);

@@ -38,6 +38,10 @@ fn letters() -> Ended {
     let (key, other) = (before[0]["key"].as_str().unwrap(), before[1]["key"].as_str().unwrap());
     assert!(screen.contains(key) && screen.contains("answered 422: "), "{screen}");
 
+    let (code, out, _) = scene.bridge.call(&["letters", "show", key]);
+    assert!(code == 0 && out.starts_with(&format!("{key}: recruiter in ")) && out.ends_with("\n\nre: one\n"), "{out}");
+    let (code, _, err) = scene.bridge.call(&["letters", "show", "gb_nothing"]);
+    assert!(code == 1 && err.contains("there is no letter with the key gb_nothing"), "{code} {err}");
     let (code, _, err) = scene.bridge.call(&["letters", "retry", "gb_nothing"]);
     assert!(code == 1 && err.contains("there is no letter with the key gb_nothing"), "{code} {err}");
     let (code, out, _) = scene.bridge.call(&["letters", "retry", key]);

@@ -69,10 +69,11 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
         (&["letters", "--wait", "1"], "--wait goes with status, not with letters"),
         (
             &["letters", "retry", "--json"],
-            "--json goes with status and with letters alone, not with letters retry or drop",
+            "--json goes with status, letters and letters show, not with letters retry or drop",
         ),
-        (&["letters", "burn"], "letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]"),
-        (&["letters", "drop", "a", "b"], "letters takes nothing, retry [KEY|AGENT] or drop [KEY|AGENT]"),
+        (&["letters", "burn"], "letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]"),
+        (&["letters", "show"], "letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]"),
+        (&["letters", "drop", "a", "b"], "letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]"),
         (&["status", "--wait", "soon"], "--wait takes whole seconds"),
         (&["status", "--check", "moon"], "--check takes local or guild"),
         (&["send", "a", "b"], "send takes AGENT CHANNEL TEXT"),
@@ -148,6 +149,7 @@ fn without_a_daemon_every_question_exits_69() {
             &["send", "a", "b", "c"],
             &["tail"],
             &["letters"],
+            &["letters", "show", "a"],
             &["letters", "retry"],
             &["letters", "drop", "a"],
             &["reload"],
@@ -298,6 +300,14 @@ fn letters_lists_what_the_daemon_says_and_passes_on_what_is_meant() {
     assert_eq!(asked, [r#"{"cmd":"letters"}"#]);
     let (done, _) = daemon(none, Duration::ZERO).answers(&["letters", "--json"]);
     assert_eq!(done, (0, "{\"total\":0,\"listed\":[]}\n".to_owned(), String::new()));
+    let whole = r#"{"total":1,"listed":[{"key":"gb_1","text":"a\nb","bytes":3}]}"#;
+    let said = format!(r#"{{"letters":{whole}}}"#);
+    let one: &[&[&str]] = &[&[&said]];
+    let ((code, out, _), asked) = daemon(one, Duration::ZERO).answers(&["letters", "show", "gb_1"]);
+    assert!(code == 0 && out.starts_with("gb_1: ") && out.ends_with("\n\na\nb\n"), "{code} {out}");
+    assert_eq!(asked, [r#"{"cmd":"letters-show","which":"gb_1"}"#]);
+    let (done, _) = daemon(one, Duration::ZERO).answers(&["letters", "show", "gb_1", "--json"]);
+    assert_eq!(done, (0, format!("{whole}\n"), String::new()));
     let took = &[&[r#"{"done":"1 letter is in the outbox again"}"#][..]];
     let ((code, out, _), asked) = daemon(took, Duration::ZERO).answers(&["letters", "retry", "gb_1"]);
     assert_eq!(

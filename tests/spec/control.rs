@@ -4,7 +4,7 @@ use guild_bridge::io::control::Control;
 use guild_bridge::io::{Happening, Post};
 use guild_bridge::port::{Client, Command, Told};
 use guild_bridge::reason::{Reason, Why};
-use guild_bridge::status::Status;
+use guild_bridge::status::{LetterStatus, LettersStatus, Status};
 use smol::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use smol::{LocalExecutor, channel::Receiver, net::unix::UnixStream};
 use std::os::unix::fs::PermissionsExt;
@@ -151,6 +151,14 @@ fn every_command_reaches_the_loop_and_its_answer_the_client() {
         assert!(matches!(desk.command().await.1, Command::Letters));
         desk.tell(id, Told::Letters(Box::default()));
         assert_eq!(hear(&mut client).await, r#"{"letters":{"total":0,"listed":[]}}"#);
+        say(&mut client, r#"{"cmd":"letters-show","which":"k"}"#).await;
+        assert!(matches!(desk.command().await.1, Command::ShowLetter { key } if key == "k"));
+        // the longest letter that there can be, each byte of it escaped
+        let text = "\u{1}".repeat(budget::JOURNAL_RECORD_BYTES);
+        let listed = vec![LetterStatus { text: text.clone(), ..LetterStatus::default() }];
+        desk.tell(id, Told::Letters(Box::new(LettersStatus { total: 1, listed })));
+        let answer = hear(&mut client).await;
+        assert!(answer.len() < budget::CONTROL_ANSWER_BYTES && answer.contains(&text.replace('\u{1}', r"\u0001")));
         say(&mut client, r#"{"cmd":"letters-retry","which":"k"}"#).await;
         assert!(matches!(desk.command().await.1, Command::LettersAgain { which: Some(k) } if k == "k"));
         desk.tell(id, Told::Done("again".into()));
@@ -168,8 +176,9 @@ fn what_is_no_request_is_refused_and_the_next_line_is_heard() {
         for (line, told) in [
             ("hello", "not a request: "),
             ("[[[[[[", "not a request: "),
-            (r#"{"cmd":"dance"}"#, "no such \\\"cmd\\\"; there are status, send, tail, letters, letters-retry, letters-drop, restart, reload"),
+            (r#"{"cmd":"dance"}"#, "no such \\\"cmd\\\"; there are status, send, tail, letters, letters-show, letters-retry, letters-drop, restart, reload"),
             (r#"{"cmd":"send","agent":"a","text":"x"}"#, "send needs \\\"channel\\\""),
+            (r#"{"cmd":"letters-show"}"#, "letters-show needs \\\"which\\\""),
             (r#"{"cmd":"restart"}"#, "restart needs \\\"agent\\\""),
             ("\u{0}", "not a request: "),
         ] {

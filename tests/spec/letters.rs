@@ -256,6 +256,15 @@ fn a_letters_text_is_clipped_where_it_is_listed_and_posted_whole() {
     let letter = listed(&mut w).listed.remove(0);
     assert!(letter.text.len() <= 400 && !letter.text.contains('\u{1b}'), "{letter:?}");
     assert_eq!(letter.bytes, text.len());
+    let client = w.ask(Command::ShowLetter { key: letter.key.clone() });
+    let shown = w.told.iter().rev().find_map(|(who, told)| match told {
+        Told::Letters(letters) if *who == client => Some((**letters).clone()),
+        _ => None,
+    });
+    let whole = shown.unwrap();
+    assert_eq!((whole.total, whole.listed[0].text.as_str(), &whole.listed[0].key), (1, text.as_str(), &letter.key));
+    let none = says(&mut w, Command::ShowLetter { key: "gb_nothing".into() });
+    assert!(none.unwrap_err().contains("there is no letter with the key gb_nothing"));
     assert!(again(&mut w, None).is_ok());
     w.run_for(secs(30));
     assert_eq!(w.answers("general"), [text.as_str()]);
@@ -313,7 +322,10 @@ fn people_see_what_was_refused_why_and_what_to_do() {
     let told = "gb_1: rex in acme, channel general, 2 bytes, 1m 30s ago\n    \
         guild.refused_post: the guild refused a reply for good; answered 422\n    hi [2J\nand 1 more\n\n";
     assert!(screen.starts_with(told), "{screen}");
-    assert!(screen.contains("guild-bridge letters retry [KEY|AGENT] posts them again"), "{screen}");
+    assert!(screen.contains("letters retry [KEY|AGENT] posts them again"), "{screen}");
+    let json = json.replace(r"hi\u001b[2J", r"hi\u001b[2J\n\n  there\r\n");
+    let whole = View::read(&json).unwrap().whole(1_795_435_200_000);
+    assert!(whole.ends_with("answered 422\n\nhi [2J\n\n  there \n\n"), "{whole:?}");
     assert_eq!(
         View::read("{}").unwrap().screen(0),
         "no letters of the agents that are configured; those of removed ones come back with them\n"
