@@ -56,6 +56,10 @@ pub const OVERSIZE_SCAN_BYTES: usize = 8 * 1024 * 1024;
 pub const HISTORY_LIMIT: usize = 20;
 /// Pages read to find the end of a history whose list has no `lastMessageId`.
 pub const HISTORY_SEEK_PAGES: u32 = 200;
+/// Pages that one link reads to find places that its journal lost; beyond them it reads one more of each channel.
+pub const RECALL_PAGES: u32 = 5 * HISTORY_SEEK_PAGES;
+/// Messages behind the last answered one that such a search remembers: ids, for one channel at a time.
+pub const RECALLED: usize = 256;
 /// Reconciling history calls a second, for each link.
 pub const HISTORY_CALLS_PER_S: u64 = 5;
 /// ureq's buffers, each way; its default is 128 KiB.

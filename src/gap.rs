@@ -71,7 +71,7 @@ impl Gap {
             Self::HistoryCut => ("history_cut", "the guild had removed messages from history before they were read"),
             Self::JournalLost => (
                 "journal_lost",
-                "the journal could not be read whole at a start: replies may be lost, and what was said while nothing ran",
+                "the journal could not be read whole at a start: replies may be lost, and what was said in a channel whose place is not found again",
             ),
             Self::LettersFull => ("letters_full", "a reply that the guild refused for good fell out of the letters"),
             Self::OutboxFull => ("outbox_full", "an agent sent part after part of a reply while the outbox was full"),

@@ -1,6 +1,6 @@
 //! One agent in one guild: rest → mint → dial → greet → join → prove → live. Every end has a reason, every reason a rest.
 //! What it is and how it is driven stand here. Getting connected: `attempt`. Being heard: `live`, `channel`. Messages in:
-//! `list`, `seek`, `history`, `intake`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `gaps`, `report`.
+//! `list`, `seek`, `recall`, `history`, `intake`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `gaps`, `report`.
 
 mod answers;
 mod attachments;
@@ -17,6 +17,7 @@ mod live;
 mod look_up;
 mod oldest;
 mod posts;
+mod recall;
 mod report;
 mod seek;
 
@@ -97,6 +98,11 @@ pub struct Link {
     /// When the last channel list was made, by the guild's clock.
     list_date_ms: Option<u64>,
     listed_once: bool,
+    /// Something of the journal could not be read at the start, and the channels of the first list were not all given a
+    /// place since.
+    lost_places: bool,
+    /// Pages that may still be read to find them.
+    recall_pages: u32,
     /// Channels in the last list, joined or not.
     listed: usize,
     /// Channels of the last list beyond those that may be joined.
@@ -204,6 +210,8 @@ impl Link {
             open_before: BTreeMap::new(),
             list_date_ms: None,
             listed_once: false,
+            lost_places: false,
+            recall_pages: budget::RECALL_PAGES,
             listed: 0,
             channels_over: 0,
             stored_upto: 0,

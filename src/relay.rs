@@ -135,6 +135,7 @@ impl Relay {
         if self.ledger.cursors_due(now) {
             self.keep_cursors(now);
         }
+        self.ledger.find_places(&self.links);
         self.farewells(now);
     }
 

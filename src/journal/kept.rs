@@ -56,6 +56,9 @@ impl Kept {
                 self.no_letter(&link, &letter.post.key);
                 self.letters.entry(link).or_default().push(letter);
             }
+            Record::Gap { link, reason, noted, .. } if link.is_empty() && noted.count == 0 => {
+                self.gaps.remove(&(link, reason));
+            }
             Record::Gap { link, reason, noted, done } => {
                 for (channel, message) in done {
                     remember(self.done.entry((link.clone(), channel)).or_default(), message, budget::DEDUPE_IDS);
@@ -100,9 +103,11 @@ impl Kept {
         self.gaps.get(&Self::loss_key())
     }
 
-    /// Every link has counted what could not be read.
-    pub fn loss_is_counted(&mut self) {
-        self.gaps.remove(&Self::loss_key());
+    /// Every link has counted what could not be read, and found its places again. The record that says so, where it was
+    /// not said.
+    pub fn loss_is_over(&mut self) -> Option<Record> {
+        let ((link, reason), _) = self.gaps.remove_entry(&Self::loss_key())?;
+        Some(Record::Gap { link, reason, noted: Noted::default(), done: Vec::new() })
     }
 
     fn loss_key() -> (String, String) {

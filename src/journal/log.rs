@@ -262,7 +262,8 @@ fn spoilt(name: &str, said: &Result<Said, Failed>, bytes: usize, last: bool) -> 
     }
     log::warn!(
         "{name}: the journal cannot be read beyond byte {good}: {why}; it is set aside as {name}.bad-…; a channel whose \
-         place is lost with it begins at its end; remove the file when you have looked at it"
+         place is lost with it goes on behind the last message that history shows as answered, or begins at its end; \
+         remove the file when you have looked at it"
     );
     true
 }

@@ -1,6 +1,7 @@
 //! One channel of a link: its join, what proves it, and its lane.
 
 use super::oldest::Oldest;
+use super::recall::Recall;
 use crate::budget;
 use crate::dialect::ChannelRow;
 use crate::lane::{Lane, Place};
@@ -52,7 +53,7 @@ pub struct Channel {
 /// What stands before the first join of a channel.
 pub enum Gate {
     /// Its first cursor is looked for.
-    Seeking(Seek),
+    Seeking(Box<Seek>),
     /// Its first cursor is being written: the number of the write.
     Storing(u64),
     /// It may be joined.
@@ -74,6 +75,10 @@ pub struct Seek {
     pub heard: Option<String>,
     /// Pages read so far.
     pub pages: u32,
+    /// The listed newest message, which ends the search: without an answer of the agent's the cursor stands behind it.
+    pub until: Option<String>,
+    /// The journal lost the place: it may stand behind the agent's last answer.
+    pub recall: Option<Recall>,
 }
 
 #[derive(Default)]
@@ -141,10 +146,15 @@ impl Channel {
         self.follow_where_history_fails(now);
     }
 
+    /// Whether neither the list nor history could be read for so long that they are not waited for.
+    #[must_use]
+    pub fn given_up(&self, now: Moment) -> bool {
+        self.failing_since.is_some_and(|since| now.since_ms(since) >= FOLLOW_ANYWAY_MS)
+    }
+
     /// Gives on what the socket brings, where history has failed for so long that it is not waited for.
     pub fn follow_where_history_fails(&mut self, now: Moment) {
-        let given_up = self.failing_since.is_some_and(|since| now.since_ms(since) >= FOLLOW_ANYWAY_MS);
-        if given_up && self.joined() {
+        if self.given_up(now) && self.joined() {
             self.lane.follow_anyway();
         }
     }

@@ -1,6 +1,7 @@
 //! What a link could not keep: counted by reason, said, and written before what passes over it.
 
 use super::Link;
+use super::channel::{Channel, Gate};
 use crate::budget;
 use crate::gap::Gap;
 use crate::journal::{Noted, Record};
@@ -191,10 +192,24 @@ impl Link {
         mine.into_iter().filter_map(open).collect()
     }
 
-    /// Something of the journal could not be read at this start: perhaps of this link.
+    /// Something of the journal could not be read, at this start or at one before after which the link did not come to know
+    /// its channels: perhaps of this link.
     pub fn count_lost_journal(&mut self, lost: &Noted) {
+        self.lost_places = true;
+        let detail = Clipped::to(&lost.detail, budget::GAP_DETAIL_BYTES).to_string();
+        let counted = self.gaps.noted.get(&Gap::JournalLost);
+        if counted.is_some_and(|noted| noted.at_ms == lost.at_ms && noted.detail == detail) {
+            return;
+        }
         self.gap(Gap::JournalLost, 1, Missing::default(), &lost.detail);
         self.date_gaps(lost.at_ms);
+    }
+
+    /// Whether every channel of the first list has its place.
+    #[must_use]
+    pub fn has_its_places(&self) -> bool {
+        let seeks = |channel: &Channel| matches!(channel.gate, Gate::Seeking(_));
+        !self.lost_places || (self.listed_once && !self.channels.iter().any(seeks))
     }
 
     /// What could not be kept in an earlier life.

@@ -222,6 +222,7 @@ impl Link {
     }
 
     /// One row of a page.
+        self.recall_failed(at, step);
     fn row(&mut self, at: usize, page: &Page, row: Row<'_>, brought: &mut Brought, step: &mut Step<'_>) {
         brought.rows += 1;
         if page.seek {

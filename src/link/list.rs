@@ -5,6 +5,7 @@ use super::calls::Purpose;
 use super::channel::{Channel, Gate, Seek};
 use super::gaps::Missing;
 use super::history::FAILED_MS;
+use super::recall::Recall;
 use super::{Link, State, in_channel};
 use crate::budget;
 use crate::call::Answer;
@@ -146,17 +147,23 @@ impl Link {
             let cut_ms = if self.listed_once { 0 } else { 999 };
             let later_than_ms = self.list_date_ms.map(|date| date + cut_ms);
             let keep = self.seat.agent.backfill as usize;
+            // what the journal lost may have been the place of any channel of the first list
+            let recall = (self.lost_places && !self.listed_once).then(Recall::default);
             match (self.listed_once, row.last.clone()) {
                 (true, _) if later_than_ms.is_none() => Channel::new(&guild, row, Place::default(), Gate::Open),
                 (_, Newest::Nothing) => Channel::new(&guild, row, Place::default(), Gate::Open),
+                (false, Newest::Id(id)) if keep == 0 && recall.is_some() => {
+                    let seek = Seek { until: Some(id), recall, ..Seek::default() };
+                    Channel::new(&guild, row, Place::default(), Gate::Seeking(Box::new(seek)))
+                }
                 (false, Newest::Id(id)) if keep == 0 => {
                     Channel::new(&guild, row, Place { before: None, id: Some(id) }, Gate::Open)
                 }
                 _ => {
                     let keep = if self.listed_once { 0 } else { keep };
                     let undated_is_later = self.listed_once;
-                    let seek = Seek { keep, later_than_ms, undated_is_later, ..Seek::default() };
-                    Channel::new(&guild, row, Place::default(), Gate::Seeking(seek))
+                    let seek = Seek { keep, later_than_ms, undated_is_later, recall, ..Seek::default() };
+                    Channel::new(&guild, row, Place::default(), Gate::Seeking(Box::new(seek)))
                 }
             }
         };

@@ -90,6 +90,13 @@ impl Ledger {
                 link.remember_done(&key.1, &message);
             }
         }
+        // what is known of a channel whose cursor is lost
+        let mine: Vec<_> = self.kept.done.keys().filter(|(of, _)| *of == name).cloned().collect();
+        for key in mine {
+            for message in self.kept.done.remove(&key).unwrap_or_default() {
+                link.remember_done(&key.1, &message);
+            }
+        }
         for own in self.kept.own.remove(&name).unwrap_or_default() {
             link.remember_own(own);
         }
@@ -113,7 +120,6 @@ impl Ledger {
     /// Once the links of the configuration have theirs: what others left behind goes with their last cursor. Those that
     /// left the configuration while nothing ran count from now.
     pub fn forget_the_old(&mut self) {
-        self.kept.loss_is_counted();
         let now_ms = self.date(self.wall_ms);
         for (key, cursor) in self.kept.cursors.iter_mut().filter(|(_, cursor)| cursor.at_ms == 0 && now_ms != 0) {
             cursor.at_ms = now_ms;
@@ -128,6 +134,13 @@ impl Ledger {
             if posts + letters > 0 {
                 log::warn!("{link} is gone for 30 days: {posts} replies and {letters} letters of it are given up");
             }
+        }
+    }
+
+    /// What could not be read of the journal is remembered until every link knows its channels' places.
+    pub fn find_places(&mut self, links: &[Link]) {
+        if self.kept.loss().is_some() && links.iter().all(Link::has_its_places) {
+            self.records.extend(self.kept.loss_is_over());
         }
     }
 

@@ -149,7 +149,7 @@ fn a_file_that_is_no_journal_of_ours_is_set_aside_whole() {
             std::fs::write(path.join(name), foreign).unwrap();
             let (disk, mut kept) = opened(&path, StateMode::Memory);
             assert!(kept.loss().is_some());
-            kept.loss_is_counted();
+            kept.loss_is_over();
             assert_eq!((kept, disk.mode().0), (Kept::default(), "memory"));
             let aside = aside(&path).pop().unwrap();
             assert!(aside.starts_with(&format!("{name}.bad-")) && !path.join(name).exists(), "{aside}");

@@ -1,9 +1,11 @@
 //! What cannot be kept is counted by its reason, at whatever moment the daemon is killed, and over restarts.
 
-use crate::world::{Habit, World, mins, secs};
+use crate::world::hall::Trouble;
+use crate::world::{Habit, What, World, mins, secs};
+use guild_bridge::budget;
 use guild_bridge::cli::status::View;
 use guild_bridge::gap::Gap;
-use guild_bridge::journal::{Kept, Noted, Record};
+use guild_bridge::journal::{Kept, Noted, Record, replay};
 use guild_bridge::port::Command;
 use std::collections::BTreeSet;
 
@@ -59,16 +61,25 @@ fn counts_and_the_last_gap_outlive_restarts() {
     }
 }
 
+/// The daemon is killed, and nothing of its journal can be read again.
+fn lose_journal(w: &mut World) -> String {
+    w.kill();
+    let names: Vec<String> =
+        w.disk.names().into_iter().filter(|name| !name.contains(".bad-")).map(Into::into).collect();
+    for name in &names {
+        w.disk.put(name, b"what a broken flash gives back, longer than the header of a journal");
+    }
+    names.into_iter().next_back().unwrap()
+}
+
 #[test]
 fn a_journal_that_could_not_be_read_is_a_gap_of_each_link_once_however_often_it_is_killed() {
-    for ms in [0, 1, 30, 5_000] {
+    for ms in [0, 1, 30, 120, 250, 5_000] {
         let mut w = World::chatty(ms);
         w.run_live();
         w.say("general", "alice", "one");
         w.run_for(secs(20));
-        w.kill();
-        let name = w.disk.last_name();
-        w.disk.put(&name, b"what a broken flash gives back, longer than the header of a journal");
+        let name = lose_journal(&mut w);
         w.say("general", "alice", "while nothing ran");
         w.start();
         w.run_for(ms);
@@ -82,7 +93,162 @@ fn a_journal_that_could_not_be_read_is_a_gap_of_each_link_once_however_often_it_
         let last = w.link().last_gap.clone().unwrap();
         assert_eq!((last.reason, last.detail.starts_with(&name)), ("journal_lost", true), "{last:?}");
         assert!(last.at.starts_with("20"), "{last:?}");
-        assert_eq!(w.answers("general"), ["re: one", "re: two"], "a channel whose place is lost begins at its end");
+        assert_eq!(w.answers("general"), ["re: one", "re: while nothing ran", "re: two"], "killed after {ms} ms");
+        let (kept, _) = replay(w.disk.bytes(&w.disk.last_name()));
+        assert!(kept.loss().is_none(), "the places are found: the next start looks for none");
+    }
+}
+
+#[test]
+fn a_channel_whose_place_is_lost_goes_on_behind_its_last_answer_and_nothing_is_answered_twice() {
+    for ms in (0..6_000).step_by(61) {
+        for (keys, last) in [(true, true), (true, false), (false, true)] {
+            let mut w = World::chatty(ms);
+            w.guild().model.options.honours_keys = keys;
+            w.guild().model.options.last_message_id = last;
+            w.run_live();
+            w.say("general", "alice", "m");
+            w.run_for(secs(10));
+            w.agent().takes_ms = 700;
+            (0..5).for_each(|n| drop(w.say("general", "alice", &format!("m{n}"))));
+            w.run_for(ms);
+            lose_journal(&mut w);
+            w.say("general", "alice", "while nothing ran");
+            w.run_for(secs(5));
+            w.start();
+            w.run_for(mins(2));
+            let expected = ["re: m", "re: m0", "re: m1", "re: m2", "re: m3", "re: m4", "re: while nothing ran"];
+            assert_eq!(w.answers("general"), expected, "killed after {ms} ms, {keys} {last}");
+            assert_eq!(w.link().gaps_by_reason.keys().collect::<Vec<_>>(), [&"journal_lost"]);
+        }
+    }
+}
+
+#[test]
+fn a_channel_whose_place_is_lost_and_in_which_nothing_was_answered_begins_at_its_end() {
+    for last in [true, false] {
+        let mut w = World::chatty(9);
+        w.guild().model.options.last_message_id = last;
+        w.agent().habit = Habit::None;
+        w.run_live();
+        w.say("general", "alice", "one");
+        w.run_for(secs(10));
+        lose_journal(&mut w);
+        w.agent().habit = Habit::Echo;
+        w.say("general", "alice", "while nothing ran");
+        w.run_for(secs(5));
+        w.start();
+        w.run_for(mins(1));
+        w.say("general", "alice", "two");
+        w.run_for(mins(1));
+        assert_eq!((w.answers("general"), counted(&w, Gap::JournalLost)), (vec!["re: two"], 1), "{last}");
+    }
+}
+
+#[test]
+fn a_lost_place_is_looked_for_behind_what_was_answered_not_behind_what_was_said_unasked_or_in_parts() {
+    let mut w = World::chatty(10);
+    w.run_live();
+    let long = "a word ".repeat(1_500);
+    w.agent().next.push_back(Habit::Says(long));
+    w.say("general", "alice", "one");
+    w.run_for(secs(20));
+    assert!(w.answers("general").len() >= 3, "several posts, of which the first alone says what it answers");
+    w.agent().habit = Habit::Hangs;
+    w.say("general", "alice", "open");
+    w.run_for(secs(1));
+    w.send("general", "good morning");
+    w.run_for(secs(5));
+    let before = w.answers("general").len();
+    lose_journal(&mut w);
+    w.agent().habit = Habit::Echo;
+    w.start();
+    w.run_for(mins(1));
+    assert_eq!(w.answers("general")[before..], ["re: open"]);
+    assert_eq!(w.heard(), ["one", "open", "open"]);
+}
+
+#[test]
+fn a_lost_place_of_an_agent_that_only_speaks_unasked_is_behind_its_last_post() {
+    let mut w = World::chatty(11);
+    w.agent().habit = Habit::None;
+    w.run_live();
+    for n in 0..3 {
+        w.say("general", "alice", &format!("before {n}"));
+        w.run_for(secs(5));
+        w.send("general", &format!("news {n}"));
+        w.run_for(secs(5));
+    }
+    lose_journal(&mut w);
+    w.agent().habit = Habit::Echo;
+    w.say("general", "alice", "while nothing ran");
+    w.start();
+    w.run_for(mins(1));
+    assert_eq!(w.answers("general"), ["news 0", "news 1", "news 2", "re: while nothing ran"]);
+}
+
+#[test]
+fn what_was_answered_before_an_older_reply_came_late_is_not_asked_again_in_any_life() {
+    for ms in [0, 100, 300, 1_000, 20_000] {
+        let mut w = World::chatty(12);
+        w.run_live();
+        w.guild().trouble("post", 1, What::Status(422, None));
+        w.say("general", "alice", "refused at first");
+        w.run_for(secs(10));
+        w.say("general", "alice", "two");
+        w.run_for(secs(10));
+        w.ask(Command::LettersAgain { which: None });
+        w.run_for(secs(10));
+        assert_eq!(w.answers("general"), ["re: two", "re: refused at first"]);
+        lose_journal(&mut w);
+        w.say("general", "alice", "three");
+        w.start();
+        w.run_for(ms);
+        w.crash();
+        w.run_for(mins(1));
+        assert_eq!(w.heard().iter().filter(|text| **text == "two").count(), 1, "killed after {ms} ms");
+        assert_eq!(w.answers("general"), ["re: two", "re: refused at first", "re: three"], "killed after {ms} ms");
+    }
+}
+
+#[test]
+fn a_lost_place_is_looked_for_in_so_many_pages_and_no_more() {
+    let mut w = World::chatty(13);
+    w.run_live();
+    w.say("general", "alice", "one");
+    w.run_for(secs(10));
+    lose_journal(&mut w);
+    (0..20 * budget::HISTORY_SEEK_PAGES + 30).for_each(|n| drop(w.say("general", "alice", &format!("old {n}"))));
+    w.start();
+    let before = w.calls_of("history");
+    w.run_for(mins(3));
+    let calls = w.calls_of("history") - before;
+    assert!((200..220).contains(&calls), "{calls} pages");
+    w.say("general", "alice", "two");
+    w.run_for(mins(1));
+    assert_eq!((w.answers("general"), w.link().gaps), (vec!["re: one", "re: two"], 1), "it begins at its end");
+}
+
+#[test]
+fn a_history_that_cannot_be_read_does_not_keep_a_channel_whose_place_is_lost_unheard() {
+    for status in [403, 404, 500] {
+        let mut w = World::chatty(14);
+        w.guild().model.add_channel("other", "channel", &["alice", "recruiter"]);
+        w.run_live();
+        for channel in ["general", "other"] {
+            w.say(channel, "alice", "one");
+            w.run_for(secs(5));
+        }
+        lose_journal(&mut w);
+        let (channel, what) = (Some("general".into()), What::Status(status, None));
+        w.guild().trouble.push(Trouble { route: "history", channel, what, times: 1_000_000 });
+        w.say("other", "alice", "while nothing ran");
+        w.start();
+        w.run_for(mins(5));
+        w.say("general", "alice", "two");
+        w.run_for(mins(5));
+        assert_eq!(w.answers("general"), ["re: one", "re: two"], "{status}");
+        assert_eq!(w.answers("other"), ["re: one", "re: while nothing ran"], "{status}");
     }
 }
 

@@ -69,7 +69,7 @@ fn a_pipe_or_a_directory_of_a_journals_name_is_set_aside_and_not_waited_for() {
     for path in [with(pipe), with(|path| std::fs::create_dir(path.join("journal.000001")).unwrap())] {
         let (mut disk, mut kept) = memory(&path);
         assert!(kept.loss().is_some());
-        kept.loss_is_counted();
+        kept.loss_is_over();
         assert_eq!((kept, disk.mode().0, aside(&path).len()), (Kept::default(), "memory", 1));
         written(disk.store(anew(1, "c1")));
     }

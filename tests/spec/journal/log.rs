@@ -13,7 +13,7 @@ const WALL_MS: u64 = 1_795_448_119_306;
 fn opened(disk: &mut Disk) -> (Log, Kept) {
     let (log, mut kept, failed) = Log::open(disk, true, WALL_MS);
     assert_eq!(failed, None);
-    kept.loss_is_counted();
+    kept.loss_is_over();
     (log, kept)
 }
 
@@ -178,7 +178,7 @@ fn a_log_of_a_newer_version_is_set_aside_whole_and_so_many_are_kept() {
     for life in 0..10 {
         let (_, mut kept, failed) = Log::open(&mut disk, true, WALL_MS + life as u64 * 1000);
         assert!(kept.loss().is_some());
-        kept.loss_is_counted();
+        kept.loss_is_over();
         assert_eq!((kept, failed), (Kept::default(), None));
         assert_eq!(aside(&disk).len(), (5 + life).min(budget::JOURNALS_ASIDE));
         assert!(life > 0 || aside(&disk).iter().all(|name| disk.bytes(name) == newer));
