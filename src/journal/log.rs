@@ -255,8 +255,8 @@ fn spoilt(name: &str, said: &Result<Said, Failed>, bytes: usize, last: bool) -> 
         Err(failed) => (failed.0.clone(), 0),
     };
     let rest = bytes.saturating_sub(good);
-    let foreign = said.as_ref().map_or(true, |said| said.foreign);
-    if last && !foreign && rest <= budget::JOURNAL_UNSURE_BYTES {
+    let torn = said.as_ref().is_ok_and(|said| !said.foreign && !said.broken);
+    if last && torn && rest <= budget::JOURNAL_UNSURE_BYTES {
         log::warn!("{name}: the journal's last {rest} bytes are dropped: {why}");
         return false;
     }

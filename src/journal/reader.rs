@@ -3,6 +3,9 @@
 use super::segment::{HEADER_BYTES, Header, NoHeader, OLD_HEADER};
 use super::{Kept, Record, wire};
 
+/// What a disk writes whole or not at all.
+const SECTOR: usize = 512;
+
 /// What the files read so far say.
 pub(super) struct Reader {
     pub(super) kept: Kept,
@@ -22,6 +25,8 @@ pub(super) struct Said {
     pub(super) based: bool,
     /// Records before its own are missing.
     pub(super) missing: bool,
+    /// Whole records stand behind the one that cannot be read: it is broken, not the torn end of what was written last.
+    pub(super) broken: bool,
 }
 
 /// How a replay went.
@@ -53,7 +58,8 @@ impl Reader {
 
     /// Reads the next file.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Said {
-        let mut said = Said { replayed: Replayed::default(), foreign: false, based: false, missing: false };
+        let mut said =
+            Said { replayed: Replayed::default(), foreign: false, based: false, missing: false, broken: false };
         if let Some(rest) = bytes.strip_prefix(OLD_HEADER) {
             said.replayed.good_bytes = OLD_HEADER.len();
             self.records(rest, false, &mut said.replayed, |bytes, _| wire::decode_old(bytes));
@@ -95,7 +101,23 @@ impl Reader {
             (self.hole, self.next, said.missing) = (true, header.first, true);
         }
         self.records(rest, true, &mut said.replayed, wire::decode);
+        said.broken = said.replayed.why_cut.is_some() && self.goes_on(bytes, said.replayed.good_bytes);
         said
+    }
+
+    /// Whether a whole record stands behind one that cannot be read, which begins at `bad`: then no write was torn there.
+    /// A power cut can leave that too, where a later sector of an unsynced end was written and an earlier was not; that one
+    /// reads as zeros up to its end. What an older log left where a file grew has a lower number.
+    fn goes_on(&self, bytes: &[u8], bad: usize) -> bool {
+        let behind = (bad + 1..bytes.len()).find(|at| {
+            let (rest, lost) = (bytes.get(*at..).unwrap_or_default(), (at - bad) / wire::HEAD_BYTES);
+            wire::number(rest, self.next, lost).is_some_and(|seq| wire::decode(rest, seq).is_ok())
+        });
+        let Some(behind) = behind else { return false };
+        // a record may begin with the zeros that its sector ends with
+        let ends =
+            (bad / SECTOR + 1..).map(|sector| sector * SECTOR).take_while(|end| *end <= behind + wire::HEAD_BYTES);
+        !ends.into_iter().any(|end| bytes.get(end - 1) == Some(&0))
     }
 
     /// A base is read whole or not at all.

@@ -4,7 +4,7 @@ use super::{Letter, Noted, Post, Record};
 use crate::budget;
 
 /// Length and kind, the lower half of the number, CRC.
-const HEAD_BYTES: usize = 12;
+pub(super) const HEAD_BYTES: usize = 12;
 const CURSOR: u8 = 1;
 const TURN: u8 = 2;
 const POST: u8 = 3;
@@ -125,6 +125,13 @@ pub(super) fn decode(bytes: &[u8], seq: u64) -> Result<(Record, usize), &'static
         return Err("a record's checksum is wrong");
     }
     whole(kind, Fields { bytes: payload, old: false }).map(|record| (record, HEAD_BYTES + payload.len()))
+}
+
+/// The number that a record has which some bytes seem to begin with, where it is one of the next `within` behind `seq`.
+pub(super) fn number(bytes: &[u8], seq: u64, within: usize) -> Option<u64> {
+    let &[_, _, _, _, n0, n1, n2, n3, ..] = bytes else { return None };
+    let ahead = u32::from_le_bytes([n0, n1, n2, n3]).wrapping_sub(low(seq));
+    (ahead > 0 && usize::try_from(ahead).is_ok_and(|ahead| ahead <= within)).then(|| seq.saturating_add(ahead.into()))
 }
 
 /// As `decode`, for a journal of version 1: `length u32 | kind u8 | 0 0 0 | crc32 u32 | payload`, every length an u32.
