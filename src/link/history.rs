@@ -27,7 +27,8 @@ pub struct Reading {
     not_before: Option<Moment>,
     /// `not_before` is when the guild can be believed to have heard a join: an answer ends the wait.
     for_a_join: bool,
-    /// The channel read last: it is read to its end before the next one.
+    /// The channel read last: it is read to its end before the next one, over connections: where they end before all is
+    /// read, no channel is left out.
     turn: usize,
     /// Lists and pages that failed in a row.
     pub failures: u32,
@@ -217,12 +218,14 @@ impl Link {
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.goes_on = false;
         channel.read_failed(step.now.at);
+        // what cannot be read does not hold up the others
+        self.history.turn = at + 1;
         log::warn!("{}: history of {}: {why}", self.seat.agent.name, channel.row.name);
         self.why = Some(why);
+        self.recall_failed(at, step);
     }
 
     /// One row of a page.
-        self.recall_failed(at, step);
     fn row(&mut self, at: usize, page: &Page, row: Row<'_>, brought: &mut Brought, step: &mut Step<'_>) {
         brought.rows += 1;
         if page.seek {

@@ -30,18 +30,36 @@ fn backfill_works_without_last_message_id_too() {
 
 #[test]
 fn a_channel_whose_history_is_refused_does_not_hold_up_the_others() {
-    for status in [403, 404, 500] {
+    // before general in the list, and behind it
+    for (status, other) in [403, 404, 500].into_iter().flat_map(|status| [(status, "other"), (status, "a")]) {
         let mut w = World::chatty(3);
-        w.guild().model.add_channel("other", "channel", &["alice", "recruiter"]);
+        w.guild().model.add_channel(other, "channel", &["alice", "recruiter"]);
         w.run_live();
-        let (channel, what) = (Some("other".into()), What::Status(status, None));
+        let (channel, what) = (Some(other.into()), What::Status(status, None));
         w.guild().trouble.push(Trouble { route: "history", channel, what, times: 1_000_000 });
-        w.guild().whisper("other", "alice", "unreachable");
+        w.guild().whisper(other, "alice", "unreachable");
         w.whisper("reachable");
         w.run_for(mins(10));
         assert_eq!((w.answers("general"), w.story.offered.len()), (vec!["re: reachable"], 1), "{status}");
         assert!(w.calls_of("history") < 200, "{status}: {} calls in ten minutes", w.calls_of("history"));
     }
+}
+
+#[test]
+fn connections_that_end_before_every_history_is_read_leave_no_channel_out() {
+    let mut w = World::chatty(45);
+    w.guild().model.options.last_message_id = false;
+    let channels: Vec<String> = (0..30).map(|n| format!("c{n:02}")).collect();
+    channels.iter().for_each(|c| w.guild().model.add_channel(c, "channel", &["alice", "recruiter"]));
+    w.run_for(mins(2));
+    w.kill();
+    channels.iter().for_each(|c| drop(w.say(c, "alice", "while nothing ran")));
+    w.guild().closes_after_ms = Some(3_000);
+    w.start();
+    w.run_for(mins(10));
+    let unheard: Vec<&String> = channels.iter().filter(|c| w.answers(c).is_empty()).collect();
+    assert!(unheard.is_empty(), "{unheard:?}");
+    assert!(w.story.offered.len() > 20, "{} connections", w.story.offered.len());
 }
 
 #[test]
