@@ -2,9 +2,11 @@
 
 use crate::guild::Options;
 use crate::guild::frame::{BINARY, Frame, TEXT};
+use crate::guild::hostile::{Bad, Leg};
 use crate::guild::proxy::{Fate, Way};
 use crate::scene::Scene;
 use crate::{Ended, Scenario};
+use serde_json::Value;
 use std::time::Duration;
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -212,10 +214,26 @@ fn extra_argument() -> Ended {
 }
 
 fn deep_json() -> Ended {
-    let mut scene = Scene::proxied(Options::default()).live();
-    let deep = format!("42[\"message.created\",{}{}]", "[".repeat(30_000), "]".repeat(30_000));
-    scene.proxy().inject(&deep);
+    let scene = Scene::proxied(Options::default());
+    scene.proxy().by_request();
+    let mut scene = scene.live();
+    let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
+    scene.proxy().inject(&format!("42[\"message.created\",{deep}]"));
+    scene.bridge.wait_reason("recruiter", &["net.protocol"], 5);
     scene.talk("after deep JSON", 12);
+    assert_eq!(scene.number("attempts"), 1, "it costs no connection");
+    // and where history has it, too
+    scene.proxy().refuse(true);
+    scene.proxy().end();
+    let id = scene.say("what history cannot show");
+    let row = format!(r#"[{{"id":"{id}","channelId":"general","authorId":"u7","text":"a","n":{deep}}}]"#);
+    scene.proxy().make_bad(Leg::History, Bad::answer("200 OK", "application/json", &row));
+    scene.proxy().refuse(false);
+    let counted = |link: &Value| link["gaps_by_reason"]["unreadable"] == 1;
+    scene.bridge.wait_link("recruiter", "unreadable gap", 15, counted);
+    scene.proxy().make_well();
+    scene.talk("after it in history", 15);
+    assert!(scene.replies().iter().all(|reply| reply != "re: what history cannot show"));
     scene.end()
 }
 

@@ -192,7 +192,9 @@ fn no_files() -> Ended {
     limit_files(pid, Some(3));
     scene.guild.stop(false);
     scene.guild.open();
-    wait_for("words about it", 10, || scene.bridge.log().contains("Too many open files"));
+    // nobody can ask for the status now: the log has the code
+    let code_and_words = |line: &str| line.contains(": net.unreachable: ") && line.contains("Too many open files");
+    wait_for("the code and words about it", 10, || scene.bridge.log().lines().any(code_and_words));
     let (before, log_before) = (ticks(pid), scene.bridge.log().len());
     // somebody asks, too: the control socket cannot take them in
     let mut asking = scene.bridge.command(&["status"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();

@@ -35,6 +35,7 @@ pub const SCENARIOS: &[Scenario] = &[
     }),
     Scenario("a_body_that_ends_without_close_notify_is_not_taken_for_whole", 60, no_goodbye),
     Scenario("a_clock_at_1970_is_said_and_waited_for", 600, clock_at_1970),
+    Scenario("a_clock_at_2099_is_tls_expired_until_it_is_set", 600, clock_at_2099),
 ];
 
 const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
@@ -113,9 +114,33 @@ fn no_goodbye() -> Ended {
     Ended::Well
 }
 
+fn clock_at_1970() -> Ended {
+    clock_at("1970-01-02 00:00:00", |scene, gate| {
+        let link = scene.bridge.wait_state("recruiter", "waiting_clock", 15);
+        assert_eq!(link["reason"], "clock.unset", "{link}");
+        assert!(link["detail"].as_str().is_some_and(|detail| detail.contains("1970-01-02")), "{link}");
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(scene.guild.calls(), Vec::<String>::new(), "no key is sent to whom nobody could check");
+        assert!(gate.came() <= 5, "{} connections: no hot loop", gate.came());
+    })
+}
+
+fn clock_at_2099() -> Ended {
+    clock_at("2099-01-02 00:00:00", |scene, gate| {
+        let link = scene.bridge.wait_reason("recruiter", &["tls.expired"], 15);
+        assert_eq!(link["state"], "backoff", "{link}");
+        let screen = scene.bridge.call(&["status"]).1;
+        assert!(screen.contains("the server's certificate has expired, or the board's clock is ahead"), "{screen}");
+        std::thread::sleep(Duration::from_secs(3));
+        assert_eq!(scene.guild.calls(), Vec::<String>::new(), "a certificate that is over is never taken");
+        assert!(gate.came() <= 6, "{} connections: no hot loop", gate.came());
+    })
+}
+
+/// A daemon whose clock stands somewhere, before a guild with a certificate of these years; then the clock is set right.
 /// libfaketime hooks the C library's clocks, so the daemon is built once more with rustix on the C library instead of the
 /// kernel's own page.
-fn clock_at_1970() -> Ended {
+fn clock_at(date: &str, sees: impl FnOnce(&mut Scene, &Gate)) -> Ended {
     let library = ["x86_64-linux-gnu", "aarch64-linux-gnu", "arm-linux-gnueabihf", "."]
         .map(|triple| format!("/usr/lib/{triple}/faketime/libfaketime.so.1"));
     let Some(library) = library.into_iter().find(|path| Path::new(path).exists()) else {
@@ -127,18 +152,20 @@ fn clock_at_1970() -> Ended {
     };
     let authority = Authority::new();
     // valid since yesterday: a clock that stands still before that calls it not valid yet
-    let yesterday = SystemTime::now() - Duration::from_secs(86_400);
-    let date = humantime::format_rfc3339(yesterday).to_string();
-    let part = |range: std::ops::Range<usize>| date[range].parse::<u16>().unwrap();
+    let yesterday = humantime::format_rfc3339(SystemTime::now() - Duration::from_secs(86_400)).to_string();
+    let part = |range: std::ops::Range<usize>| yesterday[range].parse::<u16>().unwrap();
     let (year, month, day) = (i32::from(part(0..4)), part(5..7) as u8, part(8..10) as u8);
-    let config = authority.server(&NAMES, |params| params.not_before = rcgen::date_time_ymd(year, month, day));
+    let config = authority.server(&NAMES, |params| {
+        params.not_before = rcgen::date_time_ymd(year, month, day);
+        params.not_after = rcgen::date_time_ymd(2098, 1, 1);
+    });
     let guild: Guild = crate::scene::small(Options::default());
     let gate = Gate::before(guild.port(), Shows::Certificate(config));
     let mut bridge = crate::guild::bridge::Bridge::new(program, &gate.url());
     bridge.exec_agent("recruiter", "key-1", json!({}));
     let ca = bridge.dir.file("ca.pem", 0o644, &authority.pem);
     bridge.config["guilds"]["acme"]["extra_ca"] = json!(ca);
-    let clock = bridge.dir.file("clock", 0o644, "1970-01-02 00:00:00\n");
+    let clock = bridge.dir.file("clock", 0o644, &format!("{date}\n"));
     for (name, value) in [
         ("LD_PRELOAD", library.as_str()),
         ("FAKETIME_TIMESTAMP_FILE", &clock.display().to_string()),
@@ -149,12 +176,7 @@ fn clock_at_1970() -> Ended {
         bridge.env.push((name.into(), value.into()));
     }
     let mut scene = Scene { bridge, proxy: None, guild }.started();
-    let link = scene.bridge.wait_state("recruiter", "waiting_clock", 15);
-    assert_eq!(link["reason"], "clock.unset", "{link}");
-    assert!(link["detail"].as_str().is_some_and(|detail| detail.contains("1970-01-02")), "{link}");
-    std::thread::sleep(Duration::from_secs(3));
-    assert_eq!(scene.guild.calls(), Vec::<String>::new(), "no key is sent to whom nobody could check");
-    assert!(gate.came() <= 5, "{} connections: no hot loop", gate.came());
+    sees(&mut scene, &gate);
     scene.bridge.dir.file("clock", 0o644, "+0\n");
     scene.bridge.wait_state("recruiter", "live", 20);
     scene.talk("hello", 10);

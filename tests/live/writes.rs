@@ -182,7 +182,9 @@ fn failing_sync() -> Ended {
     for n in 0..10 {
         scene.talk(&format!("m{n}"), 10);
     }
-    assert!(scene.bridge.log().contains("all is written anew"), "{}", scene.bridge.tail());
+    let log = scene.bridge.log();
+    let said: Vec<&str> = log.lines().filter(|line| line.contains("disk.failed: ")).collect();
+    assert!(said.len() == 1 && said[0].contains("all is written anew"), "{said:?}");
     assert_eq!(scene.bridge.status()["process"]["state_mode"], "each");
     scene.bridge.kill();
     scene.bridge.spawn();
