@@ -2,9 +2,9 @@
 
 use super::{Exit, complain, plain, put};
 use crate::budget;
-use crate::config::uci;
+use crate::config::{read_within_bound, uci};
 use std::fs::File;
-use std::io::{Read, stdin};
+use std::io::stdin;
 
 /// Reads `file` (`-`: standard input) and writes JSON; every fault goes to standard error.
 pub fn from_uci(file: &str) -> Exit {
@@ -28,18 +28,12 @@ pub fn from_uci(file: &str) -> Exit {
 }
 
 fn read(file: &str) -> Result<String, String> {
-    let mut bytes = Vec::new();
-    let limit = budget::CONFIG_BYTES as u64 + 1;
     let done = match file {
-        "-" => stdin().lock().take(limit).read_to_end(&mut bytes),
-        file => File::open(file).and_then(|file| file.take(limit).read_to_end(&mut bytes)),
+        "-" => read_within_bound(stdin().lock()),
+        file => File::open(file).and_then(read_within_bound),
     };
-    done.map_err(|error| format!("cannot be read: {error}"))?;
-    if bytes.len() > budget::CONFIG_BYTES {
-        return Err(format!(
-            "is larger than {} bytes; is it what `uci export guild-bridge` prints?",
-            budget::CONFIG_BYTES
-        ));
-    }
+    let bytes = done.map_err(|error| format!("cannot be read: {error}"))?.ok_or_else(|| {
+        format!("is larger than {} bytes; is it what `uci export guild-bridge` prints?", budget::CONFIG_BYTES)
+    })?;
     String::from_utf8(bytes).map_err(|_| "is not UTF-8".to_owned())
 }

@@ -147,13 +147,18 @@ pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Loaded, Vec<Remar
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     let unreadable =
         |error: std::io::Error| format!("cannot be read: {error}; create it, or give the right one with --config FILE");
-    let file = std::fs::File::open(path).map_err(unreadable)?;
+    let bytes = std::fs::File::open(path).and_then(read_within_bound).map_err(unreadable)?;
+    bytes.ok_or_else(|| format!("is larger than {} bytes; is it the configuration?", budget::CONFIG_BYTES))
+}
+
+/// All that a source of configuration holds; none: it is larger than a configuration may be.
+///
+/// # Errors
+/// As the source says.
+pub fn read_within_bound(source: impl Read) -> std::io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
-    file.take(budget::CONFIG_BYTES as u64 + 1).read_to_end(&mut bytes).map_err(unreadable)?;
-    if bytes.len() > budget::CONFIG_BYTES {
-        return Err(format!("is larger than {} bytes; is it the configuration?", budget::CONFIG_BYTES));
-    }
-    Ok(bytes)
+    source.take(budget::CONFIG_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok((bytes.len() <= budget::CONFIG_BYTES).then_some(bytes))
 }
 
 /// Line and column of a place, both from 1.
