@@ -69,7 +69,7 @@ fn an_agent_without_a_usable_key_is_unbound_and_never_retried() {
 
 #[test]
 fn send_posts_as_the_agent_by_id_by_name_and_by_guild_and_channel() {
-    for channel in ["general", "acme.general", "The Hall"] {
+    for channel in ["general", "acme.general", "The Hall", "acme.The Hall"] {
         let mut w = World::chatty(28);
         w.guild().model.channels.get_mut("general").unwrap().name = "The Hall".into();
         w.run_live();

@@ -90,7 +90,14 @@ fn an_id_costs_at_most_twelve_bytes_and_an_empty_window_nothing() {
 #[test]
 fn a_window_of_no_room_or_too_much_has_some() {
     let mut least = Window::new(0);
-    assert!(least.is_empty() && least.insert("a") && !least.insert("a") && least.insert("b") && !least.contains("a"));
+    assert!(
+        least.is_empty()
+            && least.insert("a")
+            && !least.is_empty()
+            && !least.insert("a")
+            && least.insert("b")
+            && !least.contains("a")
+    );
     let mut most = Window::new(usize::MAX);
     assert!((0..70_000).all(|n| most.insert(&n.to_string())));
     assert_eq!(most.len(), 65_535);

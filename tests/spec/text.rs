@@ -99,6 +99,16 @@ fn a_block_that_nobody_closed_is_carried_to_the_end() {
 }
 
 #[test]
+fn a_fence_whose_line_takes_more_than_a_quarter_of_the_limit_is_text_and_bytes_do_not_count() {
+    let words = "word ".repeat(30);
+    // a quarter is 10 units: 19 of them, and 9 of them in 15 bytes
+    let long = split_reply(&format!("```language-so-long\n{words}"), 40);
+    assert!(long.len() > 3 && long[1..].iter().all(|part| !part.contains('`')), "{long:?}");
+    let short = split_reply(&format!("```éééééé\n{words}```"), 40);
+    assert!(short.len() > 3 && short.iter().all(|part| part.starts_with("```éééééé\n")), "{short:?}");
+}
+
+#[test]
 fn no_text_is_too_odd_to_be_split() {
     let odd = ["`", " ", "\n", "```\n", "x ", "~~~\n\n", "\u{1f600}", "\n    "];
     for text in odd.map(|piece| format!("x{}x", piece.repeat(700))) {

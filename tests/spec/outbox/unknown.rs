@@ -249,3 +249,41 @@ fn a_letter_that_history_shows_under_its_key_is_no_letter_any_more() {
     w.run_for(secs(30));
     assert_eq!((w.link().letters, w.link().outbox_depth), (0, 0));
 }
+
+/// What was asked of history since a number of calls: the query of each.
+fn pages_since(w: &World, before: usize) -> Vec<String> {
+    let calls = w.halls[0].calls.iter().filter(|call| call.1 == "history").skip(before);
+    calls.filter_map(|call| call.3.url.split_once('?').map(|(_, query)| query.to_owned())).collect()
+}
+
+#[test]
+fn behind_the_newest_message_one_empty_page_is_enough_to_post_again() {
+    let mut w = keyless(12, true);
+    w.run_live();
+    noise(&mut w, 10);
+    w.run_for(secs(20));
+    w.guild().trouble("post", 1, What::LostBefore);
+    w.say("general", "alice", "@recruiter hi");
+    let before = w.calls_of("history");
+    w.run_for(secs(30));
+    assert_eq!(w.answers("general"), ["re: @recruiter hi"]);
+    let pages = pages_since(&w, before);
+    assert!(!pages.is_empty() && pages.iter().all(|query| query.contains("after=")), "the whole history: {pages:?}");
+}
+
+#[test]
+fn behind_a_message_that_is_too_large_a_look_up_reads_whole_pages_again() {
+    let mut w = keyless(13, false);
+    w.run_live();
+    w.guild().trouble("post", 1, What::LostAfter);
+    w.say("general", "alice", "@recruiter hi");
+    w.say("general", "bob", &"x".repeat(120_000));
+    let before = w.calls_of("history");
+    w.run_for(mins(3));
+    assert_eq!((w.answers("general"), w.link().outbox_depth), (vec!["re: @recruiter hi"], 0));
+    let pages = pages_since(&w, before);
+    // the large message alone, and whole pages behind it
+    let ends: Vec<bool> = pages.iter().rev().take(2).map(|query| query.ends_with("limit=1")).collect();
+    let whole = format!("limit={}", guild_bridge::budget::HISTORY_LIMIT);
+    assert!(ends == [false, true] && pages.last().is_some_and(|query| query.ends_with(&whole)), "{pages:?}");
+}
