@@ -17,6 +17,7 @@ mod kept;
 mod log;
 mod reader;
 pub mod segment;
+mod standing;
 mod wire;
 
 pub use files::{Failed, Files};
@@ -24,6 +25,7 @@ pub use keeper::{Keeper, Task};
 pub use kept::Kept;
 pub use log::Log;
 pub use reader::{Replayed, replay};
+pub use standing::Standing;
 pub use wire::{encode, size};
 
 /// One thing that happened. Replaying the same record twice changes nothing.

@@ -6,7 +6,7 @@ mod files;
 
 use super::{Happening, Post, clock};
 use crate::budget;
-use crate::journal::{Keeper, Kept, Task};
+use crate::journal::{Keeper, Kept, Standing, Task};
 use crate::moment::Moment;
 use crate::port::Stored;
 use crate::reason::{Reason, Why};
@@ -23,10 +23,8 @@ const QUEUED: usize = 64;
 /// The state directory in use.
 pub struct Disk {
     directory: PathBuf,
-    mode: StateMode,
     hand: Hand,
-    /// Why nothing is written, while that is so.
-    failed: Option<Why>,
+    standing: Standing,
 }
 
 /// Who writes.
@@ -61,7 +59,7 @@ impl Disk {
             log::warn!("{why}; going on without: cursors and replies live in memory only (see --state-dir)");
         }
         let hand = hand(keeper, files, mode != StateMode::Memory, post.clone());
-        Ok((Self { directory, mode, hand, failed }, kept))
+        Ok((Self { directory, hand, standing: Standing::new(mode, failed) }, kept))
     }
 
     /// Where attachments are fetched to.
@@ -119,23 +117,18 @@ impl Disk {
 
     /// Takes note of how a write went, for the log and for [`Disk::mode`].
     pub fn note(&mut self, stored: &Stored) {
-        match (&self.failed, &stored.failed) {
-            (None, Some(why)) => log::warn!("{why}; going on without, trying again every minute"),
-            (Some(_), None) => log::info!("state: {} is written again", self.directory.display()),
-            (None, None) | (Some(_), Some(_)) => {}
+        if self.standing.note(stored) {
+            match &stored.failed {
+                Some(why) => log::warn!("{why}; going on without, trying again every minute"),
+                None => log::info!("state: {} is written again", self.directory.display()),
+            }
         }
-        self.failed.clone_from(&stored.failed);
     }
 
     /// How state is kept, as status says it, and why it is not.
     #[must_use]
     pub fn mode(&self) -> (&'static str, String) {
-        match (&self.failed, self.mode) {
-            (Some(why), _) => ("none", why.detail.clone()),
-            (None, StateMode::Memory) => ("memory", String::new()),
-            (None, StateMode::Group) => ("group", String::new()),
-            (None, StateMode::Each) => ("each", String::new()),
-        }
+        self.standing.said()
     }
 
     /// Writes what waits, within `budget::DISK_END_MS`.
