@@ -4,7 +4,7 @@
 use crate::seeds::schedule::Schedule;
 use crate::seeds::shrink::shrink;
 use crate::seeds::{draw, run, run_with};
-use crate::world::Plant;
+use crate::world::{Lie, Plant, Slip};
 
 /// Seeds within which a bug is found.
 const SEEDS: u64 = 60;
@@ -65,15 +65,119 @@ fn more_turns_than_parallel_are_found() {
 
 #[test]
 fn a_status_that_says_live_without_proof_is_found() {
-    finds(Plant::SaysLive, "outputs.rs", "is live without proof");
+    finds(Plant::Says(Lie::Live), "outputs.rs", "is live without proof");
 }
 
 #[test]
 fn a_gap_that_is_not_counted_is_found() {
-    finds(Plant::HidesGaps, "gaps", "turns were given up");
+    finds(Plant::Says(Lie::NoGaps), "gaps", "turns were given up");
 }
 
 #[test]
 fn rests_that_are_too_short_are_found() {
     finds(Plant::Hurries, "backoff", "a rest outside of");
+    finds(Plant::Hammers, "backoff", "attempts within 10 s");
+}
+
+#[test]
+fn rests_that_are_too_long_are_found() {
+    finds(Plant::Dawdles, "backoff", "a rest outside of");
+}
+
+#[test]
+fn a_record_that_was_synced_and_is_lost_in_a_power_cut_is_found() {
+    finds(Plant::LosesSyncs(3), "kept", "a life that begins");
+}
+
+#[test]
+fn a_letter_that_is_lost_is_found() {
+    finds(Plant::Says(Lie::NoLetters), "lost", "is not in the guild");
+    finds(Plant::LosesLetters, "kept", "has not what status said is kept");
+}
+
+#[test]
+fn a_gap_without_a_cause_is_found() {
+    finds(Plant::Says(Lie::GapWithoutCause), "gaps", "a gap without a cause");
+}
+
+#[test]
+fn bounds_that_are_exceeded_are_found() {
+    finds(Plant::WritesMuch, "world.rs", "the journal has no bound");
+    finds(Plant::Says(Lie::Outbox), "outputs.rs", "the outbox has no bound");
+    finds(Plant::Says(Lie::Letters), "outputs.rs", "the letters have no bound");
+    finds(Plant::Says(Lie::Window), "outputs.rs", "the window has no bound");
+}
+
+#[test]
+fn a_status_that_lies_about_its_disk_is_found() {
+    finds(Plant::Says(Lie::Kept), "kept", "has not what status said is kept");
+    finds(Plant::Says(Lie::NotKept), "kept", "no state is kept, and the disk is well");
+}
+
+#[test]
+fn a_send_that_is_told_and_not_so_is_found() {
+    finds(Plant::ForgetsSends, "lost", "was told to be stored, and is not in the guild");
+    finds(Plant::SaysDone, "told", "was told to be stored before it was");
+    finds(Plant::SwallowsSends, "lost", "was taken to be sent, and is nowhere");
+    finds(Plant::SendsTwice, "doubled", "is in the guild 2 times");
+}
+
+#[test]
+fn a_message_that_reaches_nobody_is_found() {
+    finds(Plant::HidesMessages(9), "lost", "never came to an end with");
+}
+
+#[test]
+fn a_reply_in_another_channel_is_found() {
+    finds(Plant::PostsElsewhere(9), "foreign", "never wanted to say");
+}
+
+#[test]
+fn answers_that_change_places_are_found() {
+    finds(Plant::Overtakes(9), "order", "overtook an earlier answer");
+}
+
+#[test]
+fn what_waits_for_ever_is_found() {
+    finds(Plant::LosesAnswers(9), "lost", "posts wait for ever");
+    finds(Plant::Says(Lie::TurnsWait), "lost", "turns wait for ever");
+}
+
+#[test]
+fn a_status_that_says_what_is_not_so_is_found() {
+    let lies = [
+        (Lie::LiveAtRest, "is live without a connection"),
+        (Lie::Connected, "says that it is connected, and is not"),
+        (Lie::Resting, "says that it is backoff, and is connected"),
+        (Lie::NoNextTry, "waits and does not say how long"),
+        (Lie::Proven, "more channels proven than there are"),
+        (Lie::GapWithoutReason, "gaps do not add up"),
+        (Lie::Token, "a secret is shown"),
+    ];
+    for (lie, words) in lies {
+        finds(Plant::Says(lie), "outputs.rs", words);
+    }
+}
+
+#[test]
+fn a_relay_that_asks_for_what_it_must_not_is_found() {
+    let slips = [
+        (Slip::DialsTwice, "outputs.rs", "a line is dialled twice"),
+        (Slip::DialsMore, "outputs.rs", "more than two connections of one link at once"),
+        (Slip::KeepsLines, ".rs", "and is connected"),
+        (Slip::HangsUpAnother, "outputs.rs", "a line that is hung up was dialled"),
+        (Slip::SpeaksOn, "outputs.rs", "a frame for a line that is not open"),
+        (Slip::TwoFrames, "outputs.rs", "a second frame before the first was on its way"),
+        (Slip::WrongPath, "outputs.rs", "a call that CONTRACT does not have"),
+        (Slip::NoBearer, "outputs.rs", "a bearer on everything but the mint"),
+        (Slip::Patient, "outputs.rs", "a call without a sensible deadline"),
+        (Slip::HiresTwice, "outputs.rs", "an agent's id is given again"),
+        (Slip::SplitsTurns, "outputs.rs", "two open turns in one conversation"),
+        (Slip::TellsKey, "outputs.rs", "a secret is shown"),
+        (Slip::NeverDone, "outputs.rs", "the relay never stops asking"),
+        (Slip::NeverLater, "world.rs", "time stands still"),
+    ];
+    for (slip, place, words) in slips {
+        finds(Plant::Asks(slip), place, words);
+    }
 }

@@ -43,8 +43,7 @@ thread_local! {
 pub fn run_with(schedule: &Schedule, plant: Option<Plant>) -> Result<(), Failure> {
     let act = || {
         let mut w = play::world(schedule.seed, &schedule.traits);
-        w.plant = plant;
-        w.halls.iter_mut().for_each(|hall| hall.plant = plant);
+        w.plant(plant);
         let marks = play::play(&mut w, schedule);
         hold::hold(&mut w, &marks)
     };

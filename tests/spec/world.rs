@@ -18,15 +18,17 @@ pub mod plant;
 mod server;
 pub mod setup;
 pub mod story;
+pub mod vouched;
 
 pub use agent::Habit;
 pub use disk::Disk;
 pub use hall::{Hall, What};
 pub use model::{Fault, Rejection};
-pub use plant::Plant;
+pub use plant::{Lie, Plant, Slip};
 
 use agent::Hand;
-use guild_bridge::journal::{Keeper, Task};
+use guild_bridge::budget;
+use guild_bridge::journal::{Keeper, Standing, Task};
 use guild_bridge::message::{AgentId, Line, LinkId};
 use guild_bridge::moment::{Moment, Now};
 use guild_bridge::port::{Client, Command, Told};
@@ -90,6 +92,9 @@ pub struct World {
     /// The journal of this life, and what is on its way to it.
     keeper: Option<Keeper>,
     tasks: VecDeque<Task>,
+    /// What status says of it, and what that vouches for.
+    standing: Option<Standing>,
+    pub vouched: vouched::Vouched,
     workers: [outputs::Worker; 2],
     names: BTreeMap<AgentId, String>,
     /// The socket on which a link made its last handshake.
@@ -241,6 +246,9 @@ impl World {
             }
         }
         self.hear(&happening);
+        if let (Happening::Disk(stored), Some(standing)) = (&happening, &mut self.standing) {
+            standing.note(stored);
+        }
         let now = self.now();
         if let Some(relay) = &mut self.relay {
             happening.into_input(|input| relay.handle(input, now));
@@ -278,12 +286,16 @@ impl World {
         let now = self.now();
         let (keeper, kept) = Keeper::open(&mut self.disk, self.settings.state, now);
         self.story.begins(self.at, kept.cursors.keys().cloned().collect());
+        self.hold_against_vouched(&kept, "a life that begins");
+        self.vouched.begins(self.at, &kept);
+        self.standing = Some(Standing::new(self.settings.state, keeper.failed().cloned()));
         self.keeper = Some(keeper);
         let seed = self.seed.wrapping_mul(31).wrapping_add(u64::from(self.life));
         let build_ms = hall::WALL - 86_400_000;
         let options = Options { attachments: "/run/attachments".into(), seed, build_ms };
         let relay = Relay::new(self.planted_settings(), kept, options, self.now());
         self.relay = Some(relay);
+        self.planted_start();
         self.perform();
         self.watch();
     }
@@ -293,7 +305,10 @@ impl World {
         let task = self.planted_task(task);
         let now = self.now().at;
         let Some(keeper) = &mut self.keeper else { return };
-        if let Some(stored) = keeper.take(&mut self.disk, &task, now) {
+        let stored = keeper.take(&mut self.disk, &task, now);
+        let bytes = self.disk.len();
+        assert!(bytes <= 2 * budget::JOURNAL_BYTES, "the journal has no bound: {bytes} bytes");
+        if let Some(stored) = stored {
             self.feed(Happening::Disk(stored));
         }
     }

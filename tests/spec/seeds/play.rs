@@ -86,8 +86,12 @@ pub fn play(w: &mut World, schedule: &Schedule) -> Marks {
         marks.done.insert(act.deed.kind());
         deed(w, &act.deed, &mut marks);
         w.run_for(act.pause);
+        if w.disk.is_bad() {
+            w.look_at_disk();
+        }
     }
     calm_down(w);
+    w.look_at_disk();
     marks
 }
 

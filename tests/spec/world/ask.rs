@@ -140,7 +140,9 @@ impl World {
         if !matches!(command, Command::Status | Command::Send { .. } | Command::Tail { .. }) {
             self.story.hurries.push(self.at);
         }
-        self.feed(Happening::Control(client, command));
+        if !self.planted_deafness(client, &command) {
+            self.feed(Happening::Control(client, command));
+        }
     }
 
     /// What a client was told, in words.

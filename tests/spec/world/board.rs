@@ -36,7 +36,7 @@ pub struct Board {
 
 impl Board {
     /// So long before a moment, sleep not counted.
-    fn awake_before(&self, at: u64, ms: u64) -> u64 {
+    pub(super) fn awake_before(&self, at: u64, ms: u64) -> u64 {
         let from = at.saturating_sub(ms);
         let (slept, woke) = self.slept;
         match slept < at && from < woke {
@@ -44,6 +44,11 @@ impl Board {
             true => slept.saturating_sub(ms.saturating_sub(at.saturating_sub(woke))),
             false => from,
         }
+    }
+
+    /// Whether the disk cannot be relied on, or was not tried again since.
+    pub(super) fn disk_is_doubted(&self, at: u64) -> bool {
+        self.bad_disk.is_some_and(|(from, until)| (from..=until).contains(&at))
     }
 }
 
@@ -113,13 +118,20 @@ impl World {
         on_board && self.at < self.board.asleep_until
     }
 
+    /// Whether what a daemon was told at a moment may have been lost with it.
+    pub fn doubts(&self, at: u64) -> bool {
+        self.board.doubts.iter().any(|(from, until)| (from..=until).contains(&&at))
+    }
+
     /// The letters that the daemon holds, as it lists them.
     pub fn letters(&mut self) -> LettersStatus {
         let client = self.ask(Command::Letters);
         let told = self.told.iter().rev().find(|(to, _)| *to == client);
-        match told {
+        let mut letters = match told {
             Some((_, Told::Letters(letters))) => (**letters).clone(),
             _ => LettersStatus::default(),
-        }
+        };
+        self.lie_of_letters(&mut letters);
+        letters
     }
 }

@@ -51,7 +51,9 @@ impl Hall {
             self.listed(bearer);
         }
         self.out.push((at, Event::WorkerFree(life, worker)));
-        self.out.push((at, Event::Relay(life, Happening::Answer(ticket, response))));
+        if !self.planted_silence(&route) {
+            self.out.push((at, Event::Relay(life, Happening::Answer(ticket, response))));
+        }
     }
 
     /// What a list does not name is noted.
@@ -82,8 +84,10 @@ impl Hall {
         let (bearer, key) = (request.bearer.as_deref(), request.key.as_deref());
         let asked = model::Request { method, target, bearer, key, body: request.body.as_bytes() };
         let answer = self.model.http(&asked, wall);
-        if route == "post" && answer.status == 201 && self.planted_post(channel) {
-            self.model.http(&model::Request { key: None, ..asked }, wall);
+        let again = if route == "post" && answer.status == 201 { self.planted_post(channel) } else { None };
+        if let Some(other) = again {
+            let target = &format!("/channels/{other}/messages");
+            self.model.http(&model::Request { key: None, target, ..asked }, wall);
         }
         self.flush();
         let wait = match answer.delivery {

@@ -21,6 +21,8 @@ pub struct Disk {
     pub syncs: u64,
     failing_syncs: u32,
     failing_writes: u32,
+    /// A bug: each how-manieth sync is told as done and writes nothing.
+    pub lazy_syncs: Option<u64>,
     /// So many operations are done, perhaps half of one more, and then none.
     dies_after: Option<u64>,
     files: BTreeMap<u64, File>,
@@ -57,6 +59,7 @@ impl Disk {
             syncs: 0,
             failing_syncs: 0,
             failing_writes: 0,
+            lazy_syncs: None,
             dies_after: None,
             files: BTreeMap::new(),
             next_file: 0,
@@ -110,6 +113,11 @@ impl Disk {
     pub fn heal(&mut self) {
         (self.full, self.read_only, self.gone) = (false, false, false);
         (self.failing_syncs, self.failing_writes) = (0, 0);
+    }
+
+    /// Something is wrong with it.
+    pub fn is_bad(&self) -> bool {
+        self.full || self.read_only || self.gone || self.failing_syncs + self.failing_writes > 0
     }
 
     /// It is there: a daemon that starts without what it kept may begin anew, by contract.
@@ -273,11 +281,12 @@ impl Files for Disk {
         self.operate(false)?;
         self.syncs += 1;
         let fails = self.failing_syncs > 0;
+        let lazy = self.lazy_syncs.is_some_and(|n| self.syncs % n == 0);
         self.failing_syncs = self.failing_syncs.saturating_sub(1);
         let mut rng = self.rng.clone();
         let file = self.opened()?;
         let length = file.cached.len();
-        let written = std::mem::take(&mut file.dirty).into_iter().filter(|_| !fails || rng.bool()).collect();
+        let written = std::mem::take(&mut file.dirty).into_iter().filter(|_| !lazy && (!fails || rng.bool())).collect();
         file.write_back(&written, length);
         self.rng = rng;
         if fails { Err(Failed("Input/output error".into())) } else { Ok(()) }

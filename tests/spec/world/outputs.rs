@@ -20,6 +20,8 @@ pub struct Worker {
     waiting: VecDeque<(Ticket, Box<call::Call>)>,
 }
 
+/// Messages of one link that wait: a page of history that was asked for while there was room may come on top.
+const WINDOW: usize = budget::WINDOW_MESSAGES + budget::HISTORY_LIMIT;
 /// Outputs of one `poll` round; more is a loop.
 const OUTPUTS_AT_ONCE: u32 = 10_000;
 
@@ -28,8 +30,11 @@ impl World {
     pub(super) fn perform(&mut self) {
         for round in 0.. {
             assert!(round < OUTPUTS_AT_ONCE, "the relay never stops asking\n{}", self.tail());
-            let Some(output) = self.relay.as_mut().and_then(guild_bridge::relay::Relay::poll) else { return };
-            self.perform_one(output);
+            let output = self.relay.as_mut().and_then(guild_bridge::relay::Relay::poll);
+            let Some(mut output) = output.or_else(|| self.planted_more()) else { return };
+            if self.planted_output(&mut output) {
+                self.perform_one(output);
+            }
         }
     }
 
@@ -72,7 +77,11 @@ impl World {
             Output::Discard(turn) => self.discarded.push(turn),
             Output::Tell(client, Told::Status(status)) if client == super::WATCHER => self.sample(*status),
             Output::Tell(client, told) => {
+                let told = self.planted_telling(told);
                 self.assert_no_secret(&format!("{told:?}"));
+                if matches!(told, Told::Done(_)) {
+                    self.story.done.entry(client).or_insert(self.at);
+                }
                 self.told.push((client, told));
             }
             Output::End => {
@@ -91,7 +100,7 @@ impl World {
         }
     }
 
-    fn dial(&mut self, line: Line, url: String, place: usize) {
+    pub(super) fn dial(&mut self, line: Line, url: String, place: usize) {
         let before = self.lines.insert(line, false);
         assert!(before.is_none(), "a line is dialled twice: {line:?}");
         let open = self.lines.keys().filter(|l| l.link == line.link).count();
@@ -103,7 +112,7 @@ impl World {
         self.push(due, Event::Guild(place, AtGuild::Dialled(self.socket(line), url)));
     }
 
-    fn frame(&mut self, line: Line, frame: String) {
+    pub(super) fn frame(&mut self, line: Line, frame: String) {
         let Some(busy) = self.lines.get_mut(&line) else { panic!("a frame for a line that is not open: {line:?}") };
         assert!(!*busy, "a second frame before the first was on its way: {frame}");
         *busy = true;
@@ -117,7 +126,7 @@ impl World {
         }
     }
 
-    fn hang_up(&mut self, line: Line, last: Option<String>) {
+    pub(super) fn hang_up(&mut self, line: Line, last: Option<String>) {
         let place = *self.places.get(&line).expect("a line that is hung up was dialled");
         if self.lines.remove(&line).is_none() {
             return;
@@ -179,7 +188,7 @@ impl World {
         self.push(due, Event::Guild(place, AtGuild::Request(self.life, ticket, worker, Box::new(request))));
     }
 
-    fn hire(&mut self, agent: AgentId, name: String) {
+    pub(super) fn hire(&mut self, agent: AgentId, name: String) {
         assert!(self.names.insert(agent, name.clone()).is_none(), "an agent's id is given again");
         let hand = self.hands.entry(name.clone()).or_insert_with(|| Hand::new(&name));
         hand.id = Some(agent);
@@ -239,6 +248,7 @@ impl World {
 
     fn store(&mut self, task: Task) {
         self.story.tell(self.at, "store");
+        self.vouched.give(self.at, &task);
         for record in &task.records {
             if let Record::Cursor { link, channel, before: Some(_), .. } = record {
                 self.story.places.entry((link.clone(), channel.clone())).or_insert(self.at);
@@ -250,7 +260,11 @@ impl World {
 
     /// A sample of the status, held against what the world knows.
     fn sample(&mut self, mut status: Status) {
+        if let Some(standing) = &self.standing {
+            (status.process.state_mode, status.process.state_detail) = standing.said();
+        }
         self.lie(&mut status);
+        self.hear_standing(status.process.state_mode);
         for link in &status.links {
             let known = self.story.status.links.iter().find(|k| k.agent == link.agent && k.guild == link.guild);
             if known.is_none_or(|k| k.state != link.state || k.detail != link.detail) {
@@ -258,7 +272,12 @@ impl World {
             }
             assert!(link.channels_proven <= link.channels_total, "more channels proven than there are: {link:?}");
             assert!(link.outbox_depth <= budget::OUTBOX_POSTS + 64, "the outbox has no bound: {link:?}");
+            assert!(link.letters <= budget::LETTERS, "the letters have no bound: {link:?}");
             self.assert_truthful(link);
+        }
+        for agent in &status.agents {
+            let links = status.links.iter().filter(|link| link.agent == agent.agent).count();
+            assert!(agent.waiting <= links * WINDOW, "the window has no bound: {agent:?}");
         }
         self.story.sample(self.at, status);
     }

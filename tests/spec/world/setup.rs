@@ -57,6 +57,8 @@ impl World {
             places: BTreeMap::new(),
             keeper: None,
             tasks: VecDeque::new(),
+            standing: None,
+            vouched: Default::default(),
             workers: Default::default(),
             names: BTreeMap::new(),
             sockets: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! What happened, for tests to read and for the invariants that every story must keep.
 
+use guild_bridge::port::Client;
 use guild_bridge::status::{LinkStatus, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +47,8 @@ pub struct Story {
     pub cached_mint: bool,
     /// Every dial, by life and link.
     pub dials: BTreeMap<(u32, u16), Vec<u64>>,
+    /// When each client was first told that what it asked for is done.
+    pub done: BTreeMap<Client, u64>,
     /// When a rest may have been cut short: somebody asked for it, or the daemon began or ended.
     pub hurries: Vec<u64>,
     /// By link.
