@@ -263,7 +263,8 @@ impl Seat<'_> {
 
 /// Until when messages of the late channel are old. One that appears begins behind the last list that did not have it. One
 /// that a daemon finds in its first list begins at its newest message: a channel that appeared, and was not joined before
-/// the daemon was killed, is such a one in the next life. What was written before a join is not lost, but with a disk.
+/// the daemon was killed, is such a one in the next life. What was written before a join is not lost, but with a disk. A
+/// life that never came to a join excuses no more than it saw; the last one comes to it.
 fn late_until(w: &World, hall: &Hall, agent: &str) -> u64 {
     let link = format!("{agent}@{}", hall.name);
     let joined = |life: u32| hall.first_joins.get(&(agent.to_owned(), LATE.to_owned(), life)).copied();
@@ -272,7 +273,8 @@ fn late_until(w: &World, hall: &Hall, agent: &str) -> u64 {
         let known_before = (1..*life).any(|earlier| joined(earlier).is_some());
         !places.contains(&(link.clone(), LATE.to_owned())) && (!known_before || w.board.died_without_disk > 0)
     });
-    let lost_until = lost.map(|(_, life)| joined(life).unwrap_or(u64::MAX)).max().unwrap_or(0);
+    let ended = |life: u32| w.story.begun.get(life as usize).map_or(0, |(next, _)| *next);
+    let lost_until = lost.map(|(_, life)| joined(life).unwrap_or_else(|| ended(life))).max().unwrap_or(0);
     let listed = hall.not_listed.get(&(agent.to_owned(), LATE.to_owned())).copied();
     lost_until.max(listed.unwrap_or(0))
 }
