@@ -65,7 +65,7 @@ fn more_turns_than_parallel_are_found() {
 
 #[test]
 fn a_status_that_says_live_without_proof_is_found() {
-    finds(Plant::Says(Lie::Live), "outputs.rs", "is live without proof");
+    finds(Plant::Says(Lie::Live), "truth.rs", "is live without proof");
 }
 
 #[test]
@@ -102,10 +102,10 @@ fn a_gap_without_a_cause_is_found() {
 
 #[test]
 fn bounds_that_are_exceeded_are_found() {
-    finds(Plant::WritesMuch, "world.rs", "the journal has no bound");
-    finds(Plant::Says(Lie::Outbox), "outputs.rs", "the outbox has no bound");
-    finds(Plant::Says(Lie::Letters), "outputs.rs", "the letters have no bound");
-    finds(Plant::Says(Lie::Window), "outputs.rs", "the window has no bound");
+    finds(Plant::WritesMuch, "life.rs", "the journal has no bound");
+    finds(Plant::Says(Lie::Outbox), "truth.rs", "the outbox has no bound");
+    finds(Plant::Says(Lie::Letters), "truth.rs", "the letters have no bound");
+    finds(Plant::Says(Lie::Window), "truth.rs", "the window has no bound");
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn a_status_that_says_what_is_not_so_is_found() {
         (Lie::Token, "a secret is shown"),
     ];
     for (lie, words) in lies {
-        finds(Plant::Says(lie), "outputs.rs", words);
+        finds(Plant::Says(lie), "truth.rs", words);
     }
 }
 
@@ -173,7 +173,7 @@ fn a_relay_that_asks_for_what_it_must_not_is_found() {
         (Slip::Patient, "outputs.rs", "a call without a sensible deadline"),
         (Slip::HiresTwice, "outputs.rs", "an agent's id is given again"),
         (Slip::SplitsTurns, "outputs.rs", "two open turns in one conversation"),
-        (Slip::TellsKey, "outputs.rs", "a secret is shown"),
+        (Slip::TellsKey, "truth.rs", "a secret is shown"),
         (Slip::NeverDone, "outputs.rs", "the relay never stops asking"),
         (Slip::NeverLater, "world.rs", "time stands still"),
     ];

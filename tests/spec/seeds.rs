@@ -3,11 +3,13 @@
 //! still fails in the same way. `cargo test --test seeds -- --seeds 10000` plays more; `--replay` plays one again.
 #![allow(dead_code)]
 
+pub mod deeds;
 pub mod draw;
 pub mod hold;
 pub mod play;
 pub mod schedule;
 pub mod shrink;
+pub mod traits;
 
 use crate::world::{Plant, World};
 use schedule::Schedule;

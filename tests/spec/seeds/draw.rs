@@ -1,6 +1,7 @@
 //! Schedules from seeds.
 
-use super::schedule::{Act, Deed, DiskDoes, Does, Kept, Mints, Route, Schedule, Traits, Turned, Wrong};
+use super::schedule::{Act, Deed, DiskDoes, Does, Mints, Route, Schedule, Wrong};
+use super::traits::{Kept, Traits, Turned};
 use super::{CHANNELS, FRAMES};
 use crate::world::secs;
 use fastrand::Rng;

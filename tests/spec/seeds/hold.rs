@@ -5,8 +5,7 @@ use super::{Failure, LATE};
 use crate::world::agent::Hand;
 use crate::world::hall::{Hall, WALL};
 use crate::world::model::Message;
-use crate::world::{World, secs, twice};
-use guild_bridge::budget;
+use crate::world::{World, secs};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What the journal is given is written within this, synced where that was asked for.
@@ -22,6 +21,8 @@ macro_rules! holds {
         }
     };
 }
+
+mod whole;
 
 /// An agent in a guild, and what is known of both.
 struct Seat<'a> {
@@ -79,9 +80,9 @@ pub fn hold(w: &mut World, marks: &Marks) -> Held {
         let again = w.hands[&agent.name].again_without_cause.first();
         holds!(again.is_none(), "doubled", "a turn is given again without a cause: {again:?}");
     }
-    no_key_is_stored_twice(w)?;
-    everything_is_over(w)?;
-    rests_are_kept(w)
+    whole::no_key_is_stored_twice(w)?;
+    whole::everything_is_over(w)?;
+    whole::rests_are_kept(w)
 }
 
 impl Seat<'_> {
@@ -277,56 +278,6 @@ fn late_until(w: &World, hall: &Hall, agent: &str) -> u64 {
     let lost_until = lost.map(|(_, life)| joined(life).unwrap_or_else(|| ended(life))).max().unwrap_or(0);
     let listed = hall.not_listed.get(&(agent.to_owned(), LATE.to_owned())).copied();
     lost_until.max(listed.unwrap_or(0))
-}
-
-fn no_key_is_stored_twice(w: &World) -> Held {
-    for hall in w.halls.iter().filter(|hall| hall.model.options.honours_keys) {
-        let keyed = hall.model.said.iter().filter_map(|m| m.key.clone().map(|key| (m.author.clone(), key)));
-        let doubled = twice(keyed);
-        holds!(doubled.is_empty(), "doubled", "{doubled:?} is in {} twice", hall.name);
-    }
-    Ok(())
-}
-
-fn everything_is_over(w: &World) -> Held {
-    for link in &w.status().links {
-        holds!(link.outbox_depth == 0, "lost", "posts wait for ever: {link:?}");
-    }
-    for agent in &w.status().agents {
-        holds!((agent.turns_open, agent.waiting) == (0, 0), "lost", "turns wait for ever: {agent:?}");
-    }
-    Ok(())
-}
-
-/// Every rest is within the table, and no link tries more often than the shortest rests allow, in any ten seconds.
-fn rests_are_kept(w: &World) -> Held {
-    let asked = &w.story.hurries;
-    for (link, dials) in &w.story.dials {
-        for (at, from) in dials.iter().enumerate() {
-            let span = dials[at..].iter().take_while(|other| **other < from + 10_000).count();
-            let hurried = asked.iter().filter(|h| (*from..from + 10_000).contains(*h)).count();
-            holds!(span <= 12 + hurried, "backoff", "{link:?}: {span} attempts within 10 s of {from} ms");
-        }
-    }
-    for rest in w.story.rests() {
-        let hurried = asked.iter().any(|h| (rest.from..=rest.from + rest.ms).contains(h));
-        let (least, most) = bounds_of_rest(w, rest.reason);
-        holds!(hurried || (least..=most).contains(&rest.ms), "backoff", "a rest outside of {least}..={most}: {rest:?}");
-    }
-    Ok(())
-}
-
-/// What the table of rests allows for a reason; a guild may have told it to wait, up to an hour and a quarter.
-fn bounds_of_rest(w: &World, reason: Option<&str>) -> (u64, u64) {
-    let timing = &w.settings.timing;
-    let told = budget::RETRY_AFTER_MS.end() * 5 / 4;
-    match reason {
-        Some("auth.expired") => (0, 1_000),
-        Some("auth.key_refused") => (30_000, 900_000),
-        Some("cfg.path" | "cfg.namespace" | "cfg.transport") => (30_000, 300_000),
-        Some("rate.limited" | "http.status" | "guild.restarting") => (*budget::RETRY_AFTER_MS.start(), told),
-        _ => (timing.backoff_base_ms, timing.backoff_cap_ms),
-    }
 }
 
 fn is_person(message: &Message) -> bool {

@@ -1,7 +1,8 @@
 //! The shortest schedule that still fails in the same way: acts go first, then pauses and bursts, then the world's traits.
 
 use super::Failure;
-use super::schedule::{Act, Deed, Does, Schedule, Traits, Wrong};
+use super::schedule::{Act, Deed, Does, Schedule, Wrong};
+use super::traits::Traits;
 use serde_json::{Value, json};
 
 /// A schedule that was made as short as `tries` runs allow.
