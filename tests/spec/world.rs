@@ -168,7 +168,9 @@ impl World {
             None => {
                 let now = self.now();
                 let disk = &mut self.disk;
-                if let Some(stored) = self.keeper.as_mut().and_then(|keeper| keeper.tick(disk, now.at)) {
+                let stored = self.keeper.as_mut().and_then(|keeper| keeper.tick(disk, now.at));
+                self.used_disk();
+                if let Some(stored) = stored {
                     return self.feed(Happening::Disk(stored));
                 }
                 if let Some(relay) = &mut self.relay {

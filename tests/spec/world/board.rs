@@ -26,6 +26,8 @@ pub struct Board {
     pub off_until: u64,
     /// Since when, and until when, the disk cannot be relied on.
     bad_disk: Option<(u64, u64)>,
+    /// Writes and syncs that failed so far.
+    failures: u64,
     /// When the last life ended.
     died_at: Option<u64>,
     /// What a daemon was told between these moments may be lost: it was not written, or not synced, when the last of them came.
@@ -78,6 +80,14 @@ impl World {
         let until = self.at + ms + DISK_BACK_MS;
         let goes_on = self.board.bad_disk.filter(|(_, until)| *until >= self.at);
         self.board.bad_disk = Some(goes_on.map_or((self.at, until), |(from, before)| (from, before.max(until))));
+    }
+
+    /// The disk was asked for something. What fails so many times may do so long after that was said.
+    pub(super) fn used_disk(&mut self) {
+        if self.disk.failures > self.board.failures {
+            self.board.failures = self.disk.failures;
+            self.disk_is_bad_for(0);
+        }
     }
 
     /// A life ends, killed or at its own time: some of what it was told last may be lost with it.

@@ -19,6 +19,8 @@ pub struct Disk {
     pub ops: u64,
     /// Syncs of files and of the directory so far.
     pub syncs: u64,
+    /// Those that failed so far.
+    pub failures: u64,
     failing_syncs: u32,
     failing_writes: u32,
     /// A bug: each how-manieth sync is told as done and writes nothing.
@@ -57,6 +59,7 @@ impl Disk {
             gone: false,
             ops: 0,
             syncs: 0,
+            failures: 0,
             failing_syncs: 0,
             failing_writes: 0,
             lazy_syncs: None,
@@ -262,6 +265,7 @@ impl Files for Disk {
             Ok(()) if self.full => Some(Failed("No space left on device".into())),
             Ok(()) if self.failing_writes > 0 => {
                 self.failing_writes -= 1;
+                self.failures += 1;
                 Some(Failed("Input/output error".into()))
             }
             Ok(()) => None,
@@ -283,6 +287,7 @@ impl Files for Disk {
         let fails = self.failing_syncs > 0;
         let lazy = self.lazy_syncs.is_some_and(|n| self.syncs % n == 0);
         self.failing_syncs = self.failing_syncs.saturating_sub(1);
+        self.failures += u64::from(fails);
         let mut rng = self.rng.clone();
         let file = self.opened()?;
         let length = file.cached.len();

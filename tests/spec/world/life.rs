@@ -25,6 +25,7 @@ impl World {
             keeper.take(&mut self.disk, &task, now);
         }
         self.disk.let_go();
+        self.used_disk();
         self.doubt_last_words(true);
         self.end_of_life();
     }
@@ -53,6 +54,7 @@ impl World {
         self.ended_at = None;
         let now = self.now();
         let (keeper, kept) = Keeper::open(&mut self.disk, self.settings.state, now);
+        self.used_disk();
         self.story.begins(self.at, kept.cursors.keys().cloned().collect());
         self.hold_against_vouched(&kept, "a life that begins");
         self.vouched.begins(self.at, &kept);
@@ -74,6 +76,7 @@ impl World {
         let now = self.now().at;
         let Some(keeper) = &mut self.keeper else { return };
         let stored = keeper.take(&mut self.disk, &task, now);
+        self.used_disk();
         let bytes = self.disk.len();
         assert!(bytes <= 2 * budget::JOURNAL_BYTES, "the journal has no bound: {bytes} bytes");
         if let Some(stored) = stored {

@@ -91,6 +91,7 @@ impl World {
                     keeper.end(&mut self.disk, now.at);
                 }
                 self.disk.let_go();
+                self.used_disk();
                 self.doubt_last_words(false);
                 self.end_of_life();
             }
