@@ -5,7 +5,8 @@ use crate::world::{Habit, What, World, mins, secs};
 use guild_bridge::budget;
 use guild_bridge::cli::status::View;
 use guild_bridge::gap::Gap;
-use guild_bridge::journal::{Kept, Noted, Record, replay};
+use guild_bridge::journal::segment::Header;
+use guild_bridge::journal::{Kept, Noted, Post, Record, encode, replay};
 use guild_bridge::port::Command;
 use std::collections::BTreeSet;
 
@@ -189,7 +190,16 @@ fn a_lost_place_of_an_agent_that_only_speaks_unasked_is_behind_its_last_post() {
 
 #[test]
 fn what_was_answered_before_an_older_reply_came_late_is_not_asked_again_in_any_life() {
-    for ms in [0, 100, 300, 1_000, 20_000] {
+    let silent = |w: &mut World, count: usize| {
+        w.agent().habit = Habit::None;
+        (0..count).for_each(|n| drop(w.say("general", "alice", &format!("old {n}"))));
+        w.run_for(mins(1));
+        w.agent().habit = Habit::Echo;
+    };
+    // so many messages between the answers, so many behind them
+    for (ms, between, behind) in
+        [(0, 0, 0), (100, 0, 0), (300, 0, 0), (1_000, 0, 0), (20_000, 0, 300), (20_000, 300, 0)]
+    {
         let mut w = World::chatty(12);
         w.run_live();
         w.guild().trouble("post", 1, What::Status(422, None));
@@ -197,18 +207,52 @@ fn what_was_answered_before_an_older_reply_came_late_is_not_asked_again_in_any_l
         w.run_for(secs(10));
         w.say("general", "alice", "two");
         w.run_for(secs(10));
+        silent(&mut w, between);
         w.ask(Command::LettersAgain { which: None });
         w.run_for(secs(10));
+        silent(&mut w, behind);
         assert_eq!(w.answers("general"), ["re: two", "re: refused at first"]);
         lose_journal(&mut w);
         w.say("general", "alice", "three");
         w.start();
         w.run_for(ms);
         w.crash();
-        w.run_for(mins(1));
-        assert_eq!(w.heard().iter().filter(|text| **text == "two").count(), 1, "killed after {ms} ms");
-        assert_eq!(w.answers("general"), ["re: two", "re: refused at first", "re: three"], "killed after {ms} ms");
+        w.run_for(mins(2));
+        let told = format!("killed after {ms} ms, {between}, {behind}");
+        assert_eq!(w.heard().iter().filter(|text| **text == "two").count(), 1, "{told}");
+        let answers = w.answers("general");
+        assert_eq!(
+            (answers[..2].to_vec(), answers.last()),
+            (vec!["re: two", "re: refused at first"], Some(&"re: three")),
+            "{told}"
+        );
+        assert!(answers.len() == 3 || behind > 0, "{told}: {answers:?}");
     }
+}
+
+#[test]
+fn what_is_known_of_a_channel_whose_place_is_lost_counts() {
+    let mut w = World::chatty(15);
+    w.run_live();
+    w.say("general", "alice", "one");
+    w.run_for(secs(10));
+    lose_journal(&mut w);
+    let message = w.say("general", "alice", "two");
+    let post = Post {
+        key: "gb_kept".into(),
+        text: "re: two".into(),
+        reply_to: Some(message.clone()),
+        message: Some(message.clone()),
+    };
+    let turn = Record::Turn { link: "recruiter@acme".into(), channel: "general".into(), message, posts: vec![post] };
+    let mut file = Header { first: 900, base_bytes: None }.bytes().to_vec();
+    encode(&turn, 900, &mut file);
+    w.disk.put("journal.000900", &file);
+    w.start();
+    w.run_for(mins(1));
+    w.crash();
+    w.run_for(mins(1));
+    assert_eq!((w.heard(), w.answers("general")), (vec!["one"], vec!["re: one", "re: two"]));
 }
 
 #[test]
@@ -224,6 +268,33 @@ fn a_lost_place_is_looked_for_in_so_many_pages_and_no_more() {
     w.run_for(mins(3));
     let calls = w.calls_of("history") - before;
     assert!((200..220).contains(&calls), "{calls} pages");
+    w.say("general", "alice", "two");
+    w.run_for(mins(1));
+    assert_eq!((w.answers("general"), w.link().gaps), (vec!["re: one", "re: two"], 1), "it begins at its end");
+}
+
+#[test]
+fn a_link_looks_for_its_lost_places_in_so_many_pages_in_all() {
+    let mut w = World::chatty(16);
+    for n in 0..5 {
+        w.guild().model.add_channel(&format!("a{n}"), "channel", &["alice", "recruiter"]);
+    }
+    w.run_live();
+    w.say("general", "alice", "one");
+    w.run_for(secs(10));
+    lose_journal(&mut w);
+    // the channels before general in the list use the pages up, so that the second page of general is not asked for
+    for n in 0..20 * budget::HISTORY_SEEK_PAGES + 30 {
+        (0..5).for_each(|at| drop(w.guild().model.say(&format!("a{at}"), "alice", "old", 0)));
+        if n < 30 {
+            w.guild().model.say("general", "alice", "old", 0);
+        }
+    }
+    let before = w.calls_of("history");
+    w.start();
+    w.run_for(mins(10));
+    let calls = w.calls_of("history") - before;
+    assert!((1_000..1_060).contains(&calls), "{calls} pages");
     w.say("general", "alice", "two");
     w.run_for(mins(1));
     assert_eq!((w.answers("general"), w.link().gaps), (vec!["re: one", "re: two"], 1), "it begins at its end");
