@@ -91,6 +91,8 @@ pub const CHANNEL_ENTRIES: usize = 512;
 pub const DEDUPE_IDS: usize = 4096;
 /// Own posts remembered for each link, to know a reply to them as a mention.
 pub const OWN_POSTS: usize = 256;
+/// Keys of its last posts that a link remembers: those of a whole outbox that the journal kept.
+pub const POSTED_KEYS: usize = OUTBOX_POSTS;
 /// Replies that wait to be posted, for each link.
 pub const OUTBOX_POSTS: usize = 64;
 /// Bytes of replies that wait to be posted, for each link.

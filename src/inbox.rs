@@ -99,6 +99,8 @@ pub struct About {
     pub message: String,
     /// Counts the replies of this turn, over all its attempts: 1 for the first.
     pub reply: u32,
+    /// History brought the message: an earlier life of the daemon may have posted the same reply.
+    pub replayed: bool,
 }
 
 impl Inbox {
@@ -410,6 +412,7 @@ impl Open {
             channel: self.turn.conv.channel.clone(),
             message: self.turn.message.id.clone(),
             reply: self.replies,
+            replayed: self.turn.replayed,
         }
     }
 }

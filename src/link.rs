@@ -40,6 +40,7 @@ use crate::settings::{Agent, Guild, Timing};
 use crate::step::Step;
 use crate::token::FreshToken;
 use calls::{Calls, Purpose};
+use keep::Known;
 use live::Live;
 use report::Tally;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -114,8 +115,10 @@ pub struct Link {
     letters: Letters,
     gaps: gaps::Gaps,
     seen: Window,
-    /// By message id; whether it is known which post it is.
-    own_posts: VecDeque<(String, bool)>,
+    /// By message id.
+    own_posts: VecDeque<(String, Known)>,
+    /// Keys of what was posted in this life.
+    posted_keys: Window,
     offered: Window,
     bots: intake::BotBudget,
     deaf_sessions: u32,
@@ -221,6 +224,7 @@ impl Link {
             gaps: gaps::Gaps::default(),
             seen: Window::new(budget::DEDUPE_IDS),
             own_posts: VecDeque::new(),
+            posted_keys: Window::new(budget::POSTED_KEYS),
             offered: Window::new(OFFERED),
             bots: intake::BotBudget::default(),
             deaf_sessions: 0,

@@ -25,6 +25,8 @@ pub struct Item {
     pub message: Option<String>,
     /// Who wants to know what became of it.
     pub asked_by: AskedBy,
+    /// A part of a reply whose turn may have been open in an earlier life: it may have been posted and known then.
+    pub again: bool,
 }
 
 impl Item {
@@ -32,7 +34,7 @@ impl Item {
     #[must_use]
     pub fn of(channel: String, post: Post, asked_by: AskedBy) -> Self {
         let Post { key, text, reply_to, message } = post;
-        Self { key, channel, text, reply_to, message, asked_by }
+        Self { key, channel, text, reply_to, message, asked_by, again: false }
     }
 }
 

@@ -79,7 +79,7 @@ impl Link {
             records.extend(done.iter().map(|id| turn(&link, channel, id)));
         }
         // one that is not known as a post may be the one that is looked for after a restart
-        for (id, _) in self.own_posts.iter().filter(|(_, known)| *known) {
+        for (id, _) in self.own_posts.iter().filter(|(_, known)| *known != Known::Not) {
             records.push(Record::Posted { link: link.clone(), key: String::new(), message: Some(id.clone()) });
         }
         for item in self.outbox.items() {
@@ -105,13 +105,13 @@ impl Link {
 
     /// One of the agent's own last posts, by its message id.
     pub fn remember_own(&mut self, id: String) {
-        self.note_own(id, true);
+        self.note_own(id, Known::Before);
     }
 
-    /// The same; `known`: as the post that it is.
-    pub(super) fn note_own(&mut self, id: String, known: bool) {
+    /// The same; what is known of it now, if that is more.
+    pub(super) fn note_own(&mut self, id: String, known: Known) {
         if let Some(own) = self.own_posts.iter_mut().find(|(own, _)| *own == id) {
-            own.1 |= known;
+            own.1 = own.1.max(known);
             return;
         }
         if self.own_posts.len() >= budget::OWN_POSTS {
@@ -119,6 +119,17 @@ impl Link {
         }
         self.own_posts.push_back((id, known));
     }
+}
+
+/// Whether it is known which post a message of the agent's own is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Known {
+    /// Nobody knows.
+    Not,
+    /// An earlier life knew.
+    Before,
+    /// This one knows.
+    Now,
 }
 
 fn turn(link: &str, channel: &str, message: &str) -> Record {

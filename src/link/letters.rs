@@ -19,7 +19,7 @@ impl Link {
         let Some(item) = self.outbox.over(key) else { return };
         let (agent, guild) = (&self.seat.agent.name, &self.seat.guild.name);
         log::warn!("{agent}: {guild} refused a post for good: {detail}; it is kept as letter {key}");
-        let Item { key, channel, text, reply_to, message, asked_by } = item;
+        let Item { key, channel, text, reply_to, message, asked_by, .. } = item;
         let said = format!("{detail}; it is kept as letter {key}");
         let post = Post { key, text, reply_to, message };
         let letter = Letter { channel, post, detail: detail.to_owned(), at_ms: step.now.wall_ms };

@@ -3,6 +3,7 @@
 use super::Link;
 use super::answers::{checked, unreadable};
 use super::calls::Purpose;
+use super::keep::Known;
 use crate::budget;
 use crate::call::Answer;
 use crate::dialect::{Incoming, Newest, Row};
@@ -141,7 +142,9 @@ impl Link {
     /// answer to the same message, and not known as another post.
     fn is_post(&self, item: &Item, message: &Incoming<'_>) -> bool {
         let same = || {
-            let claimed = self.own_posts.iter().any(|(id, claimed)| *claimed && *id == *message.id);
+            // a part that is given again may be the one that an earlier life knew
+            let another = if item.again { Known::Now } else { Known::Before };
+            let claimed = self.own_posts.iter().any(|(id, known)| *known >= another && *id == *message.id);
             !claimed
                 && item.text.trim() == message.text.trim()
                 && item.reply_to.as_deref() == message.reply_to.as_deref()
@@ -168,7 +171,7 @@ impl Link {
         };
         match key {
             Some(key) => self.posted(&key, Some(id), step),
-            None => self.note_own(id, false),
+            None => self.note_own(id, Known::Not),
         }
     }
 
@@ -177,6 +180,6 @@ impl Link {
         self.letters.take(key);
         self.tally.posted += 1;
         step.record(Record::Posted { link: self.name(), key: key.to_owned(), message: Some(id.clone()) });
-        self.note_own(id, true);
+        self.note_own(id, Known::Now);
     }
 }

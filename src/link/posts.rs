@@ -4,6 +4,7 @@ use super::answers::{refused_call, unreadable};
 use super::calls::Purpose;
 use super::channel::Channel;
 use super::gaps::Missing;
+use super::keep::Known;
 use super::look_up::LookUp;
 use super::{Link, News};
 use crate::backoff::{Backoff, Outcome};
@@ -37,7 +38,9 @@ impl Link {
             let count = format!("{}.{n}", about.reply);
             let key = text::hash_id("gb_", &[&guild, &agent, &about.channel, &about.message, &count]);
             let reply_to = (n == 0).then(|| about.message.clone());
-            posts.push(Post { key, text: part, reply_to, message: Some(about.message.clone()) });
+            if last || !self.posted_keys.contains(&key) {
+                posts.push(Post { key, text: part, reply_to, message: Some(about.message.clone()) });
+            }
         }
         log::info!("{agent}: deliver len={}", said.len());
         let link = self.name();
@@ -51,7 +54,7 @@ impl Link {
             }
         }
         for post in posts {
-            self.take_post(&about.channel, post, AskedBy::Turn, step.awaited());
+            self.take_post(&about.channel, post, AskedBy::Turn, step.awaited(), about.replayed && !last);
         }
         if last {
             self.turn_over(about);
@@ -105,10 +108,11 @@ impl Link {
         }
     }
 
-    fn take_post(&mut self, channel: &str, post: Post, asked_by: AskedBy, kept_by: u64) {
+    /// `again`: an earlier life may have posted it, and the journal knows nothing more of that.
+    fn take_post(&mut self, channel: &str, post: Post, asked_by: AskedBy, kept_by: u64, again: bool) {
         // an agent that repeats an old `send` sends its letter again
         self.letters.take(&post.key);
-        self.outbox.push(Item::of(channel.to_owned(), post, asked_by), kept_by, false);
+        self.outbox.push(Item { again, ..Item::of(channel.to_owned(), post, asked_by) }, kept_by, again);
     }
 
     /// A post that no message asked for, in the channel of this id.
@@ -141,7 +145,7 @@ impl Link {
             let post = Post { key, text, reply_to: None, message: newest.clone() };
             step.record(Record::Post { link: self.name(), channel: channel.to_owned(), post: post.clone() });
             let asked_by = if n == last { asked_by.clone() } else { AskedBy::Turn };
-            self.take_post(channel, post, asked_by, step.awaited());
+            self.take_post(channel, post, asked_by, step.awaited(), false);
         }
         self.settle(step);
         Ok(())
@@ -226,10 +230,11 @@ impl Link {
 
     pub(super) fn posted(&mut self, key: &str, id: Option<String>, step: &mut Step<'_>) {
         if let Some(id) = &id {
-            self.note_own(id.clone(), true);
+            self.note_own(id.clone(), Known::Now);
         }
         let Some(item) = self.outbox.over(key) else { return };
         self.tally.posted += 1;
+        self.posted_keys.insert(key);
         step.record(Record::Posted { link: self.name(), key: key.to_owned(), message: id.clone() });
         let (agent, guild) = (&self.seat.agent.name, &self.seat.guild.name);
         step.tell(agent, || {

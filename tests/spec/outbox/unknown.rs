@@ -250,6 +250,23 @@ fn a_letter_that_history_shows_under_its_key_is_no_letter_any_more() {
     assert_eq!((w.link().letters, w.link().outbox_depth), (0, 0));
 }
 
+#[test]
+fn a_part_that_was_posted_before_a_kill_is_not_posted_again_where_no_key_is_honoured() {
+    for nonces in [true, false] {
+        for ms in (0..200).step_by(3) {
+            let mut w = keyless(14, nonces);
+            w.agent().habit = Habit::Numbered(3);
+            w.run_live();
+            w.say("general", "alice", "@recruiter hi");
+            w.run_for(ms);
+            w.crash();
+            w.run_for(mins(3));
+            let wanted: Vec<String> = (0..3).map(|n| format!("re: @recruiter hi#{n}")).collect();
+            assert_eq!(w.answers("general"), wanted, "nonces {nonces}, killed after {ms} ms\n{}", w.tail());
+        }
+    }
+}
+
 /// What was asked of history since a number of calls: the query of each.
 fn pages_since(w: &World, before: usize) -> Vec<String> {
     let calls = w.halls[0].calls.iter().filter(|call| call.1 == "history").skip(before);
