@@ -1,13 +1,12 @@
 //! The other end of the control socket: asks the running daemon.
 
+use super::said::{self, Said};
 use super::{Exit, complain, plain};
 use crate::budget;
 use crate::io::clock;
 use crate::io::control::Request;
 use crate::moment::Moment;
 use crate::reason::Reason;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -59,26 +58,6 @@ impl Silence {
     }
 }
 
-#[derive(Deserialize)]
-#[serde(default)]
-#[derive(Default)]
-struct Line<'a> {
-    #[serde(borrow)]
-    status: Option<&'a RawValue>,
-    #[serde(borrow)]
-    letters: Option<&'a RawValue>,
-    tail: Option<String>,
-    done: Option<String>,
-    queued: Option<String>,
-    refused: Option<Refused>,
-}
-
-#[derive(Deserialize)]
-struct Refused {
-    reason: String,
-    detail: String,
-}
-
 impl Daemon {
     /// Connects and asks.
     ///
@@ -102,20 +81,9 @@ impl Daemon {
     pub fn next(&mut self, deadline: Option<Moment>) -> Result<Answer, Silence> {
         let line = self.line(deadline)?;
         let line = std::str::from_utf8(&line).map_err(|_| self.gone("says what is no text"))?;
-        let line: Line<'_> = serde_json::from_str(line).map_err(|error| self.gone(&format!("says {error}")))?;
-        if let Some(status) = line.status {
-            return Ok(Answer::Status(status.get().to_owned()));
-        }
-        if let Some(letters) = line.letters {
-            return Ok(Answer::Letters(letters.get().to_owned()));
-        }
-        let answers = [
-            line.tail.map(Answer::Tail),
-            line.done.map(Answer::Done),
-            line.queued.map(Answer::Queued),
-            line.refused.map(|refused| Answer::Refused(refused.words())),
-        ];
-        answers.into_iter().flatten().next().ok_or_else(|| self.gone("says what this version does not know"))
+        said::read(line, answer)
+            .map_err(|what| self.gone(&format!("says what cannot be read: {what}")))?
+            .ok_or_else(|| self.gone("says what this version does not know"))
     }
 
     fn line(&mut self, deadline: Option<Moment>) -> Result<Vec<u8>, Silence> {
@@ -145,14 +113,25 @@ impl Daemon {
     }
 }
 
-impl Refused {
-    fn words(&self) -> String {
-        let sentence = Reason::ALL.iter().find(|reason| reason.code() == self.reason).map(|reason| reason.sentence());
-        let detail = self.detail.lines().map(plain).collect::<Vec<_>>().join("\n");
-        match sentence {
-            Some(sentence) => format!("{detail} ({}: {sentence})", plain(&self.reason)),
-            None => format!("{detail} ({})", plain(&self.reason)),
-        }
+fn answer(said: &Said<'_>) -> Option<Answer> {
+    let raw = |name| said.raw(name).map(str::to_owned);
+    raw("status")
+        .map(Answer::Status)
+        .or_else(|| raw("letters").map(Answer::Letters))
+        .or_else(|| said.some_text("tail").map(Answer::Tail))
+        .or_else(|| said.some_text("done").map(Answer::Done))
+        .or_else(|| said.some_text("queued").map(Answer::Queued))
+        .or_else(|| said.some("refused").map(|refused| Answer::Refused(words(&refused))))
+}
+
+/// A refusal in words.
+fn words(refused: &Said<'_>) -> String {
+    let code = refused.text("reason");
+    let sentence = Reason::ALL.iter().find(|reason| reason.code() == code).map(|reason| reason.sentence());
+    let detail = refused.text("detail").lines().map(plain).collect::<Vec<_>>().join("\n");
+    match sentence {
+        Some(sentence) => format!("{detail} ({}: {sentence})", plain(&code)),
+        None => format!("{detail} ({})", plain(&code)),
     }
 }
 

@@ -1,23 +1,21 @@
 //! `letters [show|retry|drop]`: the replies that a guild refused for good.
 
 use super::client::{self, ANSWER_MS, Answer, Daemon};
+use super::said::{self, Said};
 use super::status::{age, in_words};
 use super::{Exit, complain, plain, put};
 use crate::io::clock;
 use crate::io::control::Request;
-use serde::Deserialize;
 use std::path::Path;
 
 /// What the daemon says of its letters. Absent fields are as good as empty.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct View {
     total: usize,
     listed: Vec<LetterView>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct LetterView {
     agent: String,
     guild: String,
@@ -85,7 +83,8 @@ impl View {
     /// # Errors
     /// A sentence.
     pub fn read(json: &str) -> Result<Self, String> {
-        serde_json::from_str(json).map_err(|error| format!("the daemon's letters cannot be read: {error}"))
+        let of = |said: &Said<'_>| Self { total: said.count("total"), listed: said.list("listed", LetterView::of) };
+        said::read(json, of).map_err(|what| format!("the daemon's letters cannot be read: {what}"))
     }
 
     /// Three lines a letter for people, the oldest first, and what can be done; `wall_ms` is now, in milliseconds since
@@ -116,6 +115,20 @@ impl View {
 }
 
 impl LetterView {
+    fn of(said: &Said<'_>) -> Self {
+        Self {
+            agent: said.text("agent"),
+            guild: said.text("guild"),
+            key: said.text("key"),
+            channel: said.text("channel"),
+            text: said.text("text"),
+            bytes: said.count("bytes"),
+            reason: said.text("reason"),
+            detail: said.text("detail"),
+            at: said.text("at"),
+        }
+    }
+
     fn lines(&self, wall_ms: u64) -> String {
         format!("{}    {}\n", self.head(wall_ms), plain(&self.text))
     }

@@ -10,6 +10,7 @@ mod nudge;
 mod reload;
 mod restart;
 mod run;
+mod said;
 mod send;
 pub mod status;
 mod tail;

@@ -1,13 +1,12 @@
 //! `status`: what the running daemon says of itself, for people and for scripts.
 
 use super::client::{ANSWER_MS, Answer, Daemon, Silence};
+use super::said::{self, Said};
 use super::{Exit, complain, plain, put};
 use crate::gap::Gap;
 use crate::io::clock;
 use crate::io::control::Request;
 use crate::reason::Reason;
-use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,8 +34,7 @@ pub enum Check {
 }
 
 /// The part of the daemon's answer that a screen shows. Absent fields are as good as empty.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 pub struct View {
     version: String,
     uptime_s: u64,
@@ -45,8 +43,7 @@ pub struct View {
     process: ProcessView,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct LinkView {
     agent: String,
     guild: String,
@@ -64,12 +61,11 @@ struct LinkView {
     outbox_depth: usize,
     letters: usize,
     gaps: u64,
-    gaps_by_reason: BTreeMap<String, u64>,
+    gaps_by_reason: Vec<(String, u64)>,
     last_gap: Option<GapView>,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct GapView {
     at: String,
     reason: String,
@@ -77,8 +73,7 @@ struct GapView {
     detail: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct AgentView {
     agent: String,
     transport: String,
@@ -91,10 +86,9 @@ struct AgentView {
     turns_failed: u64,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Default)]
 struct ProcessView {
-    pid: u32,
+    pid: u64,
     heap_bytes: u64,
     heap_peak_bytes: u64,
     rss_bytes: u64,
@@ -160,7 +154,17 @@ impl View {
     /// # Errors
     /// A sentence.
     pub fn read(json: &str) -> Result<Self, String> {
-        serde_json::from_str(json).map_err(|error| format!("the daemon's status cannot be read: {error}"))
+        said::read(json, Self::of).map_err(|what| format!("the daemon's status cannot be read: {what}"))
+    }
+
+    fn of(said: &Said<'_>) -> Self {
+        Self {
+            version: said.text("version"),
+            uptime_s: said.number("uptime_s"),
+            links: said.list("links", LinkView::of),
+            agents: said.list("agents", AgentView::of),
+            process: said.some("process").map(|said| ProcessView::of(&said)).unwrap_or_default(),
+        }
     }
 
     /// What stands against a yes, a line each. Without `check`: every link with a key must be live. A link without a
@@ -212,6 +216,29 @@ impl View {
 }
 
 impl LinkView {
+    fn of(said: &Said<'_>) -> Self {
+        Self {
+            agent: said.text("agent"),
+            guild: said.text("guild"),
+            state: said.text("state"),
+            since: said.text("since"),
+            reason: said.some_text("reason"),
+            detail: said.text("detail"),
+            next_try_s: said.some_number("next_try_s"),
+            channels_total: said.count("channels_total"),
+            channels_proven: said.count("channels_proven"),
+            last_event_at: said.some_text("last_event_at"),
+            last_proof_at: said.some_text("last_proof_at"),
+            delivered: said.number("delivered"),
+            replies_posted: said.number("replies_posted"),
+            outbox_depth: said.count("outbox_depth"),
+            letters: said.count("letters"),
+            gaps: said.number("gaps"),
+            gaps_by_reason: said.numbers("gaps_by_reason"),
+            last_gap: said.some("last_gap").map(|said| GapView::of(&said)),
+        }
+    }
+
     fn name(&self) -> String {
         format!("{} in {}", plain(&self.agent), plain(&self.guild))
     }
@@ -278,7 +305,7 @@ impl LinkView {
             return String::new();
         }
         let place = |code: &str| Gap::of_code(code).map_or(0, |gap| 1 + gap as usize);
-        let mut reasons: Vec<_> = self.gaps_by_reason.iter().filter(|(_, n)| **n > 0).collect();
+        let mut reasons: Vec<_> = self.gaps_by_reason.iter().filter(|(_, n)| *n > 0).collect();
         reasons.sort_by_key(|(code, _)| place(code));
         let reasons: Vec<_> = reasons.iter().map(|(code, n)| format!("{n} {}", plain(code))).collect();
         let mut out = format!("    {} lost to gaps: {}\n", self.gaps, reasons.join(", "));
@@ -318,7 +345,46 @@ impl LinkView {
     }
 }
 
+impl GapView {
+    fn of(said: &Said<'_>) -> Self {
+        Self {
+            at: said.text("at"),
+            reason: said.text("reason"),
+            channel: said.some_text("channel"),
+            detail: said.text("detail"),
+        }
+    }
+}
+
+impl ProcessView {
+    fn of(said: &Said<'_>) -> Self {
+        Self {
+            pid: said.number("pid"),
+            heap_bytes: said.number("heap_bytes"),
+            heap_peak_bytes: said.number("heap_peak_bytes"),
+            rss_bytes: said.number("rss_bytes"),
+            state_mode: said.text("state_mode"),
+            state_detail: said.text("state_detail"),
+            log_dropped: said.number("log_dropped"),
+        }
+    }
+}
+
 impl AgentView {
+    fn of(said: &Said<'_>) -> Self {
+        Self {
+            agent: said.text("agent"),
+            transport: said.text("transport"),
+            state: said.text("state"),
+            reason: said.some_text("reason"),
+            detail: said.text("detail"),
+            turns_open: said.count("turns_open"),
+            waiting: said.count("waiting"),
+            turns_done: said.number("turns_done"),
+            turns_failed: said.number("turns_failed"),
+        }
+    }
+
     fn line(&self) -> String {
         let mut out = format!(
             "{} ({}): {}, {} open, {} waiting, {} done",

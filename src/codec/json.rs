@@ -21,18 +21,19 @@ pub fn elements(array: &str) -> impl Iterator<Item = &str> {
     pieces(array, b'[')
 }
 
+/// The top-level members of a scanned object: the name, and the value as it is written.
+pub fn members(object: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    pieces(object, b'{').filter_map(|piece| {
+        let (name, value) = piece.split_at_checked(literal_end(piece.as_bytes())?)?;
+        let value = value.trim_start_matches(SPACE).strip_prefix(':')?;
+        Some((string(name)?, value.trim_matches(SPACE)))
+    })
+}
+
 /// The value of a top-level member of a scanned object, as it is written; of members with one name the last.
 #[must_use]
 pub fn member<'a>(object: &'a str, key: &str) -> Option<&'a str> {
-    let mut found = None;
-    for piece in pieces(object, b'{') {
-        let Some(colon) = literal_end(piece.as_bytes()) else { continue };
-        let Some((name, value)) = piece.split_at_checked(colon) else { continue };
-        if string(name).is_some_and(|name| name == key) {
-            found = value.trim_start_matches(SPACE).strip_prefix(':').map(|value| value.trim_matches(SPACE));
-        }
-    }
-    found
+    members(object).filter(|(name, _)| name == key).map(|(_, value)| value).last()
 }
 
 /// The text of a JSON string literal (its quotes included); borrowed where nothing is escaped. Half a surrogate pair, which

@@ -166,7 +166,7 @@ fn without_a_daemon_every_question_exits_69() {
 fn a_daemon_that_hangs_up_or_babbles_is_told_and_exits_69() {
     for (answers, wanted) in [
         (&[&[][..]][..], "hung up"),
-        (&[&["hello"]], "says expected value"),
+        (&[&["hello"]], "says what cannot be read: "),
         (&[&["{}"]], "says what this version does not know"),
     ] {
         let ((code, out, err), _) = daemon(answers, Duration::ZERO).answers(&["status"]);

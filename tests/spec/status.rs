@@ -108,7 +108,25 @@ fn a_check_counts_links_with_a_key_alone() {
 #[test]
 fn fields_of_a_newer_daemon_are_ignored_and_nonsense_is_told() {
     assert!(View::read(r#"{"version":"9","news":[{}],"links":[{"agent":"a","colour":1}]}"#).is_ok());
-    assert!(View::read(r#"{"links":7}"#).unwrap_err().starts_with("the daemon's status cannot be read: "));
+    for (nonsense, word) in [
+        (r#"{"links":7}"#, "`links`"),
+        (r#"{"links":[7]}"#, "`links`"),
+        (r#"{"links":[{"delivered":"7"}]}"#, "`delivered`"),
+        (r#"{"links":[{"gaps_by_reason":{"cut":-1}}]}"#, "`gaps_by_reason`"),
+        (r#"{"uptime_s":1.5}"#, "`uptime_s`"),
+        (r#"{"version":{}}"#, "`version`"),
+        ("[]", "no object"),
+        ("{", "JSON"),
+    ] {
+        let told = View::read(nonsense).unwrap_err();
+        assert!(told.starts_with("the daemon's status cannot be read: ") && told.contains(word), "{nonsense} {told}");
+    }
+}
+
+#[test]
+fn what_the_daemon_leaves_out_or_says_is_null_is_as_good_as_empty() {
+    let screen = screen("backoff", r#","reason":null,"next_try_s":null,"delivered":null,"gaps_by_reason":null"#);
+    assert_eq!(screen, self::screen("backoff", ""));
 }
 
 #[test]
