@@ -7,8 +7,10 @@ use crate::budget;
 use crate::reason::{Reason, Why};
 use crate::settings::{Guild, Settings};
 use rustls::client::Resumption;
+use rustls::crypto::{CryptoProvider, KeyProvider};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::sign::SigningKey;
 use rustls::time_provider::TimeProvider;
 use rustls::{CertificateError, ClientConfig, Error, RootCertStore};
 use std::fs::File;
@@ -152,7 +154,7 @@ fn extra<'a>(
 }
 
 fn configure(roots: RootCertStore) -> Arc<ClientConfig> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let provider = Arc::new(CryptoProvider { key_provider: &NoKeys, ..rustls::crypto::ring::default_provider() });
     let built =
         ClientConfig::builder_with_details(provider, Arc::new(FlooredClock)).with_safe_default_protocol_versions();
     // ring offers what TLS 1.2 and 1.3 need: this cannot fail, and without TLS nothing here could go on
@@ -163,6 +165,16 @@ fn configure(roots: RootCertStore) -> Arc<ClientConfig> {
     let mut config = builder.with_root_certificates(roots).with_no_client_auth();
     config.resumption = Resumption::in_memory_sessions(budget::TLS_SESSIONS);
     Arc::new(config)
+}
+
+/// No certificate of ours is shown to anyone, so no key is read, and what would sign with it is not in the binary.
+#[derive(Debug)]
+struct NoKeys;
+
+impl KeyProvider for NoKeys {
+    fn load_private_key(&self, _: PrivateKeyDer<'static>) -> Result<Arc<dyn SigningKey>, Error> {
+        Err(Error::General("this program shows no certificate of its own".into()))
+    }
 }
 
 fn system_roots() -> RootCertStore {
