@@ -1,5 +1,6 @@
 //! Records as bytes, and back.
 
+use super::segment::SUM;
 use super::{Letter, Noted, Post, Record};
 use crate::budget;
 
@@ -140,7 +141,7 @@ pub(super) fn decode_old(bytes: &[u8]) -> Result<(Record, usize), &'static str> 
     let (head, sum) = head.split_at_checked(8).ok_or("a record is torn")?;
     let &[a, b, c, d, kind, ..] = head else { return Err("a record is torn") };
     let payload = payload(u32::from_le_bytes([a, b, c, d]), rest)?;
-    let mut hasher = crc32fast::Hasher::new();
+    let mut hasher = SUM.digest();
     hasher.update(head);
     hasher.update(payload);
     if hasher.finalize().to_le_bytes() != sum {
@@ -292,7 +293,7 @@ fn low(seq: u64) -> u32 {
 }
 
 fn crc(seq: u64, head: [u8; 4], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
+    let mut hasher = SUM.digest();
     hasher.update(&seq.to_le_bytes());
     hasher.update(&head);
     hasher.update(payload);
