@@ -1,18 +1,25 @@
 # shellcheck shell=bash disable=SC2154
 # Sourced by board/build: the three ways to a binary for another machine. `tools` is where the distribution's way keeps its own.
 
-# paths of this machine say nothing in the binary
+# remapped TOOLCHAIN: paths of this machine say nothing in the binary: sources, what is built, crates and whichever registry
+# they are from, and std with its source in TOOLCHAIN. Of two that fit a path the later is taken.
 remapped() {
-    local home=${CARGO_HOME:-$HOME/.cargo}
-    echo "--remap-path-prefix=$top=/guild-bridge --remap-path-prefix=$home=/cargo --remap-path-prefix=$tools=/tools"
+    local home=${CARGO_HOME:-$HOME/.cargo} flags registry
+    flags="--remap-path-prefix=$top=/guild-bridge --remap-path-prefix=$CARGO_TARGET_DIR=/target --remap-path-prefix=$1=/tools"
+    for registry in "$home"/registry/src/*; do
+        flags+=" --remap-path-prefix=$registry=/crates"
+    done
+    echo "$flags"
 }
 
-# flags TARGET: what rustc wants beyond
+# flags TARGET: what rustc wants beyond. Nothing unwinds (panic = "abort"), so no table for it.
 flags() {
     case $1 in
     # without these the result is a static-pie with text relocations, which jumps to nowhere
-    mipsel-*) echo "-C relocation-model=static -C target-feature=+crt-static" ;;
-    *) echo "-C target-feature=+crt-static" ;;
+    mipsel-*) echo "-C force-unwind-tables=no -C relocation-model=static -C target-feature=+crt-static" ;;
+    # every ARMv7 runs Thumb-2, which is a quarter shorter; rustc warns that the feature's name may change
+    armv7-*) echo "-C force-unwind-tables=no -C target-feature=+crt-static,+thumb-mode" ;;
+    *) echo "-C force-unwind-tables=no -C target-feature=+crt-static" ;;
     esac
 }
 
@@ -29,7 +36,8 @@ has_rustup_target() {
 }
 
 build_by_rustup() {
-    RUSTFLAGS="$(remapped) $(flags "$1")" cargo zigbuild --release --locked --bin guild-bridge --target "$1"
+    cargo fetch -q --locked || return 1
+    RUSTFLAGS="$(remapped "$(rustc --print sysroot)") $(flags "$1")" cargo zigbuild --release --locked --bin guild-bridge --target "$1"
 }
 
 has_cross() {
@@ -39,7 +47,8 @@ has_cross() {
 
 # cross looks for Cross.toml, and tells only in a warning that it did not take cross.toml
 build_by_cross() {
-    CROSS_CONFIG=$top/cross.toml RUSTFLAGS="$(flags "$1")" cross build --release --locked --bin guild-bridge --target "$1"
+    cargo fetch -q --locked || return 1
+    CROSS_CONFIG=$top/cross.toml RUSTFLAGS="$(remapped /rust) $(flags "$1")" cross build --release --locked --bin guild-bridge --target "$1"
 }
 
 has_distribution() {
@@ -71,10 +80,12 @@ distribution_tools() {
     touch "$tools/done"
 }
 
-# a stable compiler builds std only when it is told that it may: RUSTC_BOOTSTRAP. Without link-self-contained=no it looks for
+# a stable compiler builds std only when it is told that it may: RUSTC_BOOTSTRAP. The features leave out what prints a backtrace:
+# without symbols it says nothing, and a panic says its file and line without it. Without link-self-contained=no it looks for
 # start files that only a rustup component has.
 build_by_distribution() {
-    distribution_tools || return 1
-    RUSTFLAGS="$(remapped) $(flags "$1")" PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
-        cargo-zigbuild rustc --release --locked --bin guild-bridge --target "$1" -Z build-std=std,panic_abort -- -C link-self-contained=no
+    distribution_tools && "$tools/bin/cargo" fetch -q --locked || return 1
+    RUSTFLAGS="$(remapped "$tools") $(flags "$1")" PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
+        cargo-zigbuild rustc --release --locked --bin guild-bridge --target "$1" -Z build-std=std,panic_abort \
+        -Z build-std-features=optimize_for_size -- -C link-self-contained=no
 }
