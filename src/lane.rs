@@ -120,7 +120,7 @@ impl Lane {
     /// A new connection, or a doubt: what the socket brings waits until history was read to its end.
     pub fn reread(&mut self) {
         self.following = false;
-        self.old = self.entries.len() - self.settled;
+        self.old = self.unsettled_entries();
     }
 
     /// Messages that wait with their text.
@@ -145,6 +145,16 @@ impl Lane {
     #[must_use]
     pub fn unsettled(&self) -> bool {
         !self.following || self.settled < self.entries.len()
+    }
+
+    /// Whether so much of what the socket brought is not settled that history is to be read before the next list.
+    #[must_use]
+    pub fn crowded(&self) -> bool {
+        self.unsettled_entries() > budget::CHANNEL_ENTRIES / 2
+    }
+
+    fn unsettled_entries(&self) -> usize {
+        self.entries.len() - self.settled
     }
 
     /// The newest message known here.
@@ -348,13 +358,10 @@ impl Lane {
     }
 
     /// A channel that is busier than history may be asked about: the oldest of what the socket brought in one unbroken
-    /// stream counts as settled.
+    /// stream counts as settled. What the socket skipped before it is not looked for any more: what is settled behind an
+    /// open turn does not make a channel busy.
     fn trust(&mut self) {
-        while self.following
-            && self.old == 0
-            && self.entries.len() > budget::CHANNEL_ENTRIES
-            && self.settled < self.entries.len()
-        {
+        while self.following && self.old == 0 && self.unsettled_entries() > budget::CHANNEL_ENTRIES {
             let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { return };
             self.settle(&id);
             self.advance();

@@ -84,6 +84,7 @@ impl Link {
         self.seen.insert(&in_channel(&message.channel, id));
         if let Some(channel) = self.channels.get_mut(at) {
             channel.lane.heard(id, owned);
+            channel.wanted = channel.wanted || channel.lane.crowded();
         }
     }
 

@@ -265,3 +265,44 @@ fn a_turn_that_is_open_while_its_channel_leaves_and_comes_back_is_not_passed_ove
     assert_eq!(w.heard(), ["one", "one", "two"]);
     assert_eq!(w.answers("general"), ["re: one", "re: two"]);
 }
+
+/// Alice talks, so many milliseconds between what she says, and nobody is asked.
+fn chatter(w: &mut World, count: u32, gap: u64) {
+    for i in 0..count {
+        w.say("general", "alice", &format!("chat {i}"));
+        w.run_for(gap);
+    }
+}
+
+#[test]
+fn what_the_socket_skipped_is_found_behind_a_turn_that_lasts() {
+    let mut w = World::new(43);
+    w.settings.agents[0].deadline_s = 300;
+    w.run_live();
+    w.agent().next.push_back(Habit::Hangs);
+    w.say("general", "alice", "@recruiter hang");
+    chatter(&mut w, 400, 10);
+    // history was read up to here; all of it stands behind the open turn
+    w.run_for(mins(2));
+    w.whisper("@recruiter skipped");
+    chatter(&mut w, 200, 10);
+    w.run_for(mins(10));
+    assert_eq!(w.heard(), ["@recruiter hang", "@recruiter hang", "@recruiter skipped"]);
+    assert_eq!(w.link().gaps, 0, "{:?}", w.link().gaps_by_reason);
+}
+
+#[test]
+fn what_the_socket_skipped_is_found_in_a_channel_with_twenty_messages_a_second() {
+    let mut w = World::new(44);
+    w.run_live();
+    let skipped: Vec<String> = (0..24).map(|i| format!("@recruiter skipped {i}")).collect();
+    for text in &skipped {
+        w.whisper(text);
+        chatter(&mut w, 100, 50);
+    }
+    w.run_for(mins(2));
+    let heard: Vec<String> = w.heard().iter().map(|text| (*text).to_owned()).collect();
+    assert_eq!(heard, skipped);
+    // each page brings 19 that are new
+    assert!(w.calls_of("history") <= 2_424 / 19 + 20, "{} pages", w.calls_of("history"));
+}
