@@ -14,6 +14,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
+const USAGE: &str =
+    "cargo test --test seeds -- [--seeds N] [--from K] [--jobs N] [--seed S] [--replay FILE|TEXT] [--list] [--help]";
 /// Schedules that are played where nobody says how many: what CI asks for.
 const SEEDS: u64 = 10_000;
 /// Failing schedules that are shrunk and told; more are only counted.
@@ -27,6 +29,7 @@ struct Asked {
     seed: Option<u64>,
     replay: Option<String>,
     list: bool,
+    help: bool,
     filters: Vec<String>,
 }
 
@@ -43,6 +46,7 @@ impl Asked {
                 "--seed" => asked.seed = Some(number(value()?)?),
                 "--replay" => asked.replay = Some(value()?),
                 "--list" => asked.list = true,
+                "--help" | "-h" => asked.help = true,
                 // those of the standard harness that take a value
                 "--test-threads" | "--format" | "--color" | "--logfile" | "--skip" => drop(value()?),
                 flag if flag.starts_with('-') => {}
@@ -68,6 +72,10 @@ fn main() -> ExitCode {
             return ExitCode::from(64);
         }
     };
+    if asked.help {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     // `cargo test NAME` names a test of another target
     let named = asked.filters.is_empty() || asked.filters.iter().any(|f| "random_schedules".contains(f.as_str()));
     if asked.list || !named {
