@@ -262,7 +262,9 @@ impl World {
                 let agent = self.settings.agents.iter().find(|a| a.id == id).map_or(id, |a| &a.name);
                 let link = format!("{agent}@{}", hall.name);
                 self.story.offer(at, &link, &format!("{token} of {}", hall.name));
-                self.sockets.insert(link, socket);
+                // what an earlier life or attempt sent may come last, where a network was slow
+                let last = self.sockets.entry(link).or_insert(socket);
+                *last = socket.max(*last);
             }
         }
     }
