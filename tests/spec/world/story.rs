@@ -59,6 +59,8 @@ pub struct Story {
     pub places: BTreeMap<(String, String), u64>,
     /// When each began, and the channels (`agent@guild`, channel) whose place its journal knew.
     pub begun: Vec<(u64, BTreeSet<(String, String)>)>,
+    /// Links that have had all their channels joined.
+    pub settled: BTreeSet<String>,
     /// No status was seen in this life yet.
     newborn: bool,
     tokens: BTreeSet<String>,
@@ -130,6 +132,9 @@ impl Story {
         for link in &status.links {
             let name = link_name(link);
             self.count_gaps(&name, link);
+            if link.channels_total > 0 && link.channels_joined == link.channels_total {
+                self.settled.insert(name.clone());
+            }
             let last = self.seen.iter().rev().find(|s| s.link == name);
             if last.is_some_and(|s| s.state == link.state && s.reason == link.reason) {
                 continue;
