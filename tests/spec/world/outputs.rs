@@ -9,7 +9,8 @@ use guild_bridge::budget;
 use guild_bridge::call::{self, Method, Sink, Ticket};
 use guild_bridge::journal::{Record, Task};
 use guild_bridge::message::{AgentId, Line, Turn};
-use guild_bridge::port::{Output, Told};
+use guild_bridge::moment::Now;
+use guild_bridge::port::{Command, Input, Output, Told};
 use std::collections::VecDeque;
 
 /// One worker thread: one call at a time.
@@ -83,6 +84,7 @@ impl World {
             }
             Output::End => {
                 let now = self.now();
+                self.last_gaps(now);
                 self.ended_at = Some(self.at);
                 for task in std::mem::take(&mut self.tasks) {
                     self.keeper.as_mut().and_then(|keeper| keeper.take(&mut self.disk, &task, now.at));
@@ -94,6 +96,17 @@ impl World {
                 self.used_disk();
                 self.doubt_last_words(false);
                 self.end_of_life();
+            }
+        }
+    }
+
+    /// What was counted in the instant in which the daemon ended, and no status was asked for any more.
+    fn last_gaps(&mut self, now: Now) {
+        let Some(relay) = &mut self.relay else { return };
+        relay.handle(Input::Control(super::WATCHER, Command::Status), now);
+        while let Some(output) = relay.poll() {
+            if let Output::Tell(super::WATCHER, Told::Status(status)) = output {
+                self.story.sample_gaps(&status);
             }
         }
     }

@@ -152,6 +152,13 @@ impl Story {
         self.status = status;
     }
 
+    /// The gaps of a status, beside the samples.
+    pub fn sample_gaps(&mut self, status: &Status) {
+        for link in &status.links {
+            self.count_gaps(&link_name(link), link);
+        }
+    }
+
     /// What a life begins with was counted by an earlier one.
     fn count_gaps(&mut self, name: &str, link: &LinkStatus) {
         if link.gaps_by_reason.is_empty() {
