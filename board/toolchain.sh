@@ -15,8 +15,9 @@ remapped() {
 # flags TARGET: what rustc wants beyond. Nothing unwinds (panic = "abort"), so no table for it.
 flags() {
     case $1 in
-    # without these the result is a static-pie with text relocations, which jumps to nowhere
-    mipsel-*) echo "-C force-unwind-tables=no -C relocation-model=static -C target-feature=+crt-static" ;;
+    # without relocation-model the result is a static-pie with text relocations, which jumps to nowhere. The cfg is libc's own:
+    # without it its timerfd_settime is musl's for 32-bit times, rustix hands that 64-bit ones, and every timer is disarmed
+    mipsel-*) echo "--cfg=libc_unstable_musl_v1_2 -C force-unwind-tables=no -C relocation-model=static -C target-feature=+crt-static" ;;
     # every ARMv7 runs Thumb-2, which is a quarter shorter; rustc warns that the feature's name may change
     armv7-*) echo "-C force-unwind-tables=no -C target-feature=+crt-static,+thumb-mode" ;;
     *) echo "-C force-unwind-tables=no -C target-feature=+crt-static" ;;

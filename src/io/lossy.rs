@@ -4,18 +4,18 @@
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::io::{Result, Write};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// The longest line: what a pipe with any room takes whole (PIPE_BUF), so that no write waits and no line is torn.
 const LINE_BYTES: usize = 4096;
 
-/// Lines of the log that were dropped since the start, for status.
-static DROPPED: AtomicU64 = AtomicU64::new(0);
+/// Lines of the log that were dropped since the start, for status. Of the machine's own width: MIPS has no wider atomics.
+static DROPPED: AtomicUsize = AtomicUsize::new(0);
 
 /// Lines that were dropped since the start.
 #[must_use]
 pub fn dropped() -> u64 {
-    DROPPED.load(Ordering::Relaxed)
+    u64::try_from(DROPPED.load(Ordering::Relaxed)).unwrap_or(u64::MAX)
 }
 
 /// Writes whole lines, each by one `write`, and never waits for whoever reads them.
