@@ -1,7 +1,7 @@
 # Sourced by .ci/run and .ci/full: steps with their seconds, skips that are seen, a closing line.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
 export CI=true CARGO_TERM_COLOR="${CARGO_TERM_COLOR:-never}" CARGO_INCREMENTAL=0
 exec </dev/null
 
@@ -55,7 +55,7 @@ fuzz() {
     PATH=$PWD/target/tools/bin:$PATH cargo +nightly fuzz build --fuzz-dir tests/fuzz --target-dir target/fuzz || return
     targets=$(sed -n 's|^path = "targets/\(.*\)\.rs"|\1|p' tests/fuzz/Cargo.toml)
     mkdir -p target/fuzz/crashes
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086,SC2016
     printf '%s\n' $targets | xargs -P 2 -I NAME bash -c 'fuzz_one NAME "$1"' _ "$seconds" || code=1
     for target in $targets; do
         fuzz_said "$target"
@@ -86,6 +86,16 @@ fuzz_said() {
 }
 export -f fuzz_one
 export fuzz_built
+
+# boards OPTION…: board/check, its SKIP lines counted in `lost`.
+boards() {
+    local out code=0
+    out=$(mktemp)
+    board/check "$@" 2>&1 | tee "$out" || code=$?
+    lost=$(grep -c '^SKIP ' "$out" || true)
+    rm -f "$out"
+    return "$code"
+}
 
 # kilobytes FILE: what it weighs.
 size() {

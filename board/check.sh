@@ -20,6 +20,6 @@ that() {
 
 # the sum, and the exit code
 close() {
-    echo "board/$(basename "$here")/check: $passed passed, $failed failed, $skipped skipped"
+    echo "${sum_of:-board/$(basename "$here")/check}: $passed passed, $failed failed, $skipped skipped"
     ((failed == 0))
 }

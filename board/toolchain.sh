@@ -83,9 +83,10 @@ distribution_tools() {
 
 # a stable compiler builds std only when it is told that it may: RUSTC_BOOTSTRAP. The features leave out what prints a backtrace:
 # without symbols it says nothing, and a panic says its file and line without it. Without link-self-contained=no it looks for
-# start files that only a rustup component has.
+# start files that only a rustup component has. 69: its tools are not to be had.
 build_by_distribution() {
-    distribution_tools && "$tools/bin/cargo" fetch -q --locked || return 1
+    distribution_tools || return 69
+    "$tools/bin/cargo" fetch -q --locked || return 1
     RUSTFLAGS="$(remapped "$tools") $(flags "$1")" PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
         cargo-zigbuild rustc --release --locked --bin guild-bridge --target "$1" -Z build-std=std,panic_abort \
         -Z build-std-features=optimize_for_size -- -C link-self-contained=no

@@ -75,12 +75,13 @@ pub fn fuzz_targets() -> Vec<String> {
 pub fn living() -> BTreeSet<String> {
     let tests = tests_folder();
     let spec = sources(&tests.join("spec")).into_iter().flat_map(|(path, text)| tests_of(&path, &text));
-    let scenarios = ["live", "interop"]
+    let scenarios = ["live", "interop", "board"]
         .into_iter()
         .flat_map(|kind| sources(&tests.join(kind)).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
     let others = [
         ("bench: tests/bench/idle", "bench/idle"),
         ("demo", "demo/main.rs"),
+        ("board/check", "../board/check"),
         ("seeds", "spec/search.rs"),
         ("mutants", "mutants.md"),
     ];
