@@ -85,9 +85,11 @@ distribution_tools() {
 # without symbols it says nothing, and a panic says its file and line without it. Without link-self-contained=no it looks for
 # start files that only a rustup component has. 69: its tools are not to be had.
 build_by_distribution() {
+    local last=(-C link-self-contained=no)
+    [[ $1 != mipsel-* ]] || last+=(-C link-arg=-Wl,-T,board/mipsel.ld)
     distribution_tools || return 69
     "$tools/bin/cargo" fetch -q --locked || return 1
     RUSTFLAGS="$(remapped "$tools") $(flags "$1")" PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
         cargo-zigbuild rustc --release --locked --bin guild-bridge --target "$1" -Z build-std=std,panic_abort \
-        -Z build-std-features=optimize_for_size -- -C link-self-contained=no
+        -Z build-std-features=optimize_for_size -- "${last[@]}"
 }
