@@ -261,7 +261,7 @@ impl World {
                 let id = hall.model.tokens.get(&token).map_or("nobody", |t| t.agent.as_str());
                 let agent = self.settings.agents.iter().find(|a| a.id == id).map_or(id, |a| &a.name);
                 let link = format!("{agent}@{}", hall.name);
-                self.story.offer(at, &link, &format!("{token} of {}", hall.name));
+                self.story.offer(at, socket.life, &link, &format!("{token} of {}", hall.name));
                 // what an earlier life or attempt sent may come last, where a network was slow
                 let last = self.sockets.entry(link).or_insert(socket);
                 *last = socket.max(*last);

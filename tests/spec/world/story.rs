@@ -63,7 +63,8 @@ pub struct Story {
     pub settled: BTreeSet<String>,
     /// No status was seen in this life yet.
     newborn: bool,
-    tokens: BTreeSet<String>,
+    /// Tokens that were offered, with the lives that offered them.
+    tokens: BTreeMap<String, BTreeSet<u32>>,
 }
 
 impl Story {
@@ -120,10 +121,13 @@ impl Story {
     }
 
     /// A token in a CONNECT packet. Offering one twice fails every story.
-    pub fn offer(&mut self, at: u64, link: &str, token: &str) {
-        // a daemon that starts anew cannot know that a cache hands it a token of its last life
-        let known = if self.cached_mint { format!("{token} in life {}", self.lives) } else { token.to_owned() };
-        assert!(self.tokens.insert(known), "a token was offered twice: {token} by {link} at {at} ms");
+    pub fn offer(&mut self, at: u64, life: u32, link: &str, token: &str) {
+        // a daemon that starts anew cannot know that a cache hands it a token of an earlier life; the packet may arrive
+        // when the life that sent it is over
+        let lives = self.tokens.entry(token.to_owned()).or_default();
+        let again = if self.cached_mint { lives.contains(&life) } else { !lives.is_empty() };
+        assert!(!again, "a token was offered twice: {token} by {link} at {at} ms");
+        lives.insert(life);
         self.offered.push((at, link.to_owned(), token.to_owned()));
     }
 
