@@ -28,8 +28,10 @@ pub struct Board {
     bad_disk: Option<(u64, u64)>,
     /// Writes and syncs that failed so far.
     failures: u64,
-    /// When the last life ended.
-    died_at: Option<u64>,
+    /// Since when what an earlier life was told may not be synced yet.
+    unsynced: Option<u64>,
+    /// This life has synced what it found: it wrote all of it anew.
+    pub written_anew: bool,
     /// What a daemon was told between these moments may be lost: it was not written, or not synced, when the last of them came.
     pub doubts: Vec<(u64, u64)>,
     /// So many lives ended while the disk could not be relied on.
@@ -46,6 +48,16 @@ impl Board {
             true => slept.saturating_sub(ms.saturating_sub(at.saturating_sub(woke))),
             false => from,
         }
+    }
+
+    /// What an earlier life left unsynced, while nobody has written it anew.
+    fn left_unsynced(&self) -> Option<u64> {
+        self.unsynced.filter(|_| !self.written_anew)
+    }
+
+    /// Power was cut: what is there now outlives another cut.
+    pub(super) fn nothing_is_unsynced(&mut self) {
+        self.unsynced = None;
     }
 
     /// Whether the disk cannot be relied on, or was not tried again since.
@@ -92,7 +104,9 @@ impl World {
 
     /// A life ends, killed or at its own time: some of what it was told last may be lost with it.
     pub(super) fn doubt_last_words(&mut self, killed: bool) {
-        self.board.died_at = Some(self.at);
+        let last_words = self.board.awake_before(self.at, UNKEPT_POWER_MS);
+        self.board.unsynced = Some(self.board.left_unsynced().map_or(last_words, |left| left.min(last_words)));
+        self.board.written_anew = false;
         if let Some((from, _)) = self.board.bad_disk.filter(|(_, until)| *until >= self.at) {
             self.board.died_without_disk += 1;
             self.board.doubts.push((self.board.awake_before(from, UNKEPT_POWER_MS), self.at));
@@ -102,10 +116,11 @@ impl World {
     }
 
     /// The power goes, whether a daemon runs or not: of what was not synced the disk keeps what it likes. What a daemon that
-    /// is dead had left unsynced waits for the next one.
+    /// is dead had left unsynced waits for one that can write it anew.
     pub(super) fn doubt_what_is_unsynced(&mut self) {
-        let alive_at = self.board.died_at.filter(|_| self.down).unwrap_or(self.at);
-        self.board.doubts.push((self.board.awake_before(alive_at, UNKEPT_POWER_MS), self.at));
+        let last_words = (!self.down).then(|| self.board.awake_before(self.at, UNKEPT_POWER_MS));
+        let from = [last_words, self.board.left_unsynced()].into_iter().flatten().min();
+        self.board.doubts.extend(from.map(|from| (from, self.at)));
     }
 
     /// What the board's clocks say.

@@ -36,6 +36,7 @@ impl World {
         self.doubt_what_is_unsynced();
         self.kill();
         self.disk.power_cut();
+        self.board.nothing_is_unsynced();
     }
 
     /// The daemon starts again.
@@ -80,6 +81,7 @@ impl World {
         let bytes = self.disk.len();
         assert!(bytes <= 2 * budget::JOURNAL_BYTES, "the journal has no bound: {bytes} bytes");
         if let Some(stored) = stored {
+            self.board.written_anew |= task.anew && stored.failed.is_none();
             self.feed(Happening::Disk(stored));
         }
     }
