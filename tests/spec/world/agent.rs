@@ -39,6 +39,17 @@ pub enum Habit {
     Garbles,
 }
 
+impl Habit {
+    /// Whether it is what the agent makes of a message, not what befalls it or what a story tells it to say.
+    fn is_of_its_own(&self) -> bool {
+        match self {
+            Self::Echo | Self::Numbered(_) | Self::None | Self::Refuses | Self::Floods => true,
+            Self::Doubles | Self::Garbles => true,
+            Self::Says(_) | Self::Parts(_) | Self::Hangs | Self::Fails | Self::Busy(_) | Self::Absent => false,
+        }
+    }
+}
+
 /// A turn as an agent got it.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -121,10 +132,8 @@ impl Hand {
     pub fn take(&mut self, turn: &Turn) -> Vec<(u64, Said<'static>)> {
         let place = place_of(turn);
         let mut habit = self.next.pop_front().unwrap_or_else(|| self.habit.clone());
-        if matches!(habit, Habit::Echo | Habit::Numbered(_) | Habit::None | Habit::Refuses | Habit::Floods) {
+        if habit.is_of_its_own() {
             habit = self.plans.entry(place).or_insert(habit).clone();
-        } else if let (Habit::Doubles | Habit::Garbles, Some(plan)) = (&habit, self.plans.get(&place)) {
-            habit = plan.clone();
         }
         let id = || turn.id.clone().into();
         let reply = |text: &str, last| Said::Reply { turn: id(), text: text.to_owned().into(), last };
