@@ -163,10 +163,9 @@ impl Seat<'_> {
     /// which their messages were given.
     fn the_order_is_kept(&self) -> Held {
         let (hand, hall) = (self.hand, self.hall);
-        let (mut given, mut turns) = (BTreeMap::<&str, (usize, bool)>::new(), BTreeMap::<&str, Vec<usize>>::new());
+        let mut given = BTreeMap::<&str, (usize, bool)>::new();
         for (at, asked) in hand.asked.iter().enumerate().filter(|(_, a)| a.turn.conv.guild == hall.name) {
             given.entry(&asked.turn.message.id).or_insert((at, asked.turn.replayed));
-            turns.entry(&asked.turn.message.id).or_default().push(at);
         }
         for channel in hall.model.channels.keys() {
             let said = hall.model.said.iter().filter(|m| m.channel == *channel);
@@ -184,27 +183,27 @@ impl Seat<'_> {
                 }
                 last = Some((*at, message));
             }
-            self.answers_are_in_order(channel, &turns)?;
+            self.answers_are_in_order(channel)?;
         }
         Ok(())
     }
 
-    /// What was refused and sent again, by somebody or by a turn that was given again, stands where it was sent again.
-    fn answers_are_in_order(&self, channel: &str, turns: &BTreeMap<&str, Vec<usize>>) -> Held {
-        if self.marks.done.contains("RetryLetters") || self.marks.done.contains("RefusePosts") {
+    /// Answers stand in the order in which their turns were given. Where a turn was given again, parts of its earlier attempt
+    /// may still wait to be posted: an answer counts for any attempt that had said it by then. What was refused and sent
+    /// again, by somebody or by a turn that was given again, stands where it was sent again.
+    fn answers_are_in_order(&self, channel: &str) -> Held {
+        let resent = self.marks.done.contains("RetryLetters") || self.marks.done.contains("RefusePosts");
+        if resent || self.most > 1 {
             return Ok(());
         }
-        let said = self.hall.model.said.iter().filter(|m| m.channel == channel);
-        let by_text: BTreeMap<&str, &str> = said.clone().map(|m| (m.text.as_str(), m.id.as_str())).collect();
-        let mut last = None;
-        for answer in said.filter(|m| m.author == self.hand.name) {
-            let about = answer.text.strip_prefix("re: ").map(|text| text.split('#').next().unwrap_or(text));
-            let Some(id) = about.and_then(|text| by_text.get(text)) else { continue };
+        let mut last = 0;
+        for answer in self.hall.model.said.iter().filter(|m| m.channel == channel && m.author == self.hand.name) {
+            let place = (self.hall.name.clone(), answer.text.clone());
+            let Some(said) = self.hand.said.get(&place) else { continue };
             let told_at = answer.created_ms - WALL;
-            let given = turns.get(id).into_iter().flatten().rev();
-            let at = given.copied().find(|at| self.hand.asked[*at].at <= told_at);
-            holds!(at >= last || self.most > 1, "order", "{} in {channel} overtook an earlier answer", answer.text);
-            last = at;
+            let asked = said.iter().find(|(at, asked)| *at <= told_at && *asked >= last).map(|(_, asked)| *asked);
+            holds!(asked.is_some(), "order", "{} in {channel} overtook an earlier answer", answer.text);
+            last = asked.unwrap_or(last);
         }
         Ok(())
     }

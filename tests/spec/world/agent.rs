@@ -85,6 +85,8 @@ pub struct Hand {
     pub here: bool,
     /// Every turn it was given.
     pub asked: Vec<Asked>,
+    /// What it said while it had the turn, by guild and text: when, and about which of `asked`.
+    pub said: BTreeMap<(String, String), Vec<(u64, usize)>>,
     /// Every turn that was taken back, with why.
     pub cancelled: Vec<(u64, String, &'static str)>,
     /// Answers to its sends: id, message or reason.
@@ -112,6 +114,7 @@ impl Hand {
             takes_ms: 20,
             here: true,
             asked: Vec::new(),
+            said: BTreeMap::new(),
             cancelled: Vec::new(),
             sent: Vec::new(),
             open: Vec::new(),
@@ -218,6 +221,14 @@ impl Hand {
             self.again_without_cause.push((at, format!("{} again: {:?}", turn.message.text, self.ended.get(&place))));
         }
         self.ended.insert(place, (Ended::Open, at, life));
+    }
+
+    /// It says something about a turn that it has.
+    pub fn says(&mut self, at: u64, turn: &str, text: &str) {
+        let Some(open) = self.open.iter().find(|t| t.id == turn) else { return };
+        let place = (open.conv.guild.clone(), text.to_owned());
+        let asked = self.asked.iter().rposition(|a| a.turn.id == turn).expect("it was asked about what it has");
+        self.said.entry(place).or_default().push((at, asked));
     }
 
     /// A turn that it had is over, for now or for good.

@@ -246,6 +246,9 @@ impl World {
             return;
         }
         let hand = self.hand_of(*agent);
+        if let Said::Reply { turn, text, .. } = said {
+            hand.says(at, turn, text);
+        }
         match said {
             Said::Reply { turn, last: true, .. } | Said::None { turn } => hand.over(at, life, turn, Ended::Replied),
             Said::Failed { turn, .. } => hand.over(at, life, turn, Ended::Failed),
