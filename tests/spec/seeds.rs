@@ -126,3 +126,52 @@ fn a_schedule_is_written_and_read_again_and_plays_the_same_story() {
         assert_eq!(stories[0], stories[1]);
     }
 }
+
+#[test]
+fn a_schedule_that_was_misjudged_once_holds() {
+    // schedules that failed for the simulator's own sake, with what it did not know.
+    const MISJUDGED: [(&str, &str); 4] = [
+        (
+            "a packet with a token arrives when the life that sent it is over, and a cache hands that token out again",
+            r#"{"seed":45913,"traits":{"latency_ms":400},"acts":[
+               {"deed":{"Reboot":{"ms":9928}},"pause":5000},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":5000},
+               {"deed":{"Mint":{"does":"Same","guild":0,"times":3}},"pause":900},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":900},
+               {"deed":"Crash","pause":0},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":450}]}"#,
+        ),
+        (
+            "what a killed life left unsynced is never written anew by the next, whose disk fails, and the power goes",
+            r#"{"seed":13099,"traits":{"state":"Group"},"acts":[
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":0},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":112},
+               {"deed":{"Down":{"ms":14612}},"pause":10000},
+               {"deed":{"Disk":{"does":{"SyncsFail":1}}},"pause":0},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":5000},
+               {"deed":{"PowerCut":{"ms":0}},"pause":0}]}"#,
+        ),
+        (
+            "an answer is lost with the disk, and the agent has another habit when it is asked again",
+            r#"{"seed":41972,"traits":{},"acts":[
+               {"deed":{"Disk":{"does":{"ReadOnly":47}}},"pause":0},
+               {"deed":{"Agent":{"agent":0,"does":"Garbles"}},"pause":0},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":39},
+               {"deed":{"Reboot":{"ms":0}},"pause":0},
+               {"deed":{"Agent":{"agent":0,"does":"Refuses"}},"pause":0}]}"#,
+        ),
+        (
+            "parts of a turn wait to be posted when a life ends, and the next gives that turn again behind a late message",
+            r#"{"seed":58989,"traits":{"jitter_ms":900},"acts":[
+               {"deed":{"EventsLost":{"guild":0,"times":1}},"pause":0},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":0},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":0},
+               {"deed":{"Agent":{"agent":0,"does":"Floods"}},"pause":40000},
+               {"deed":{"Say":{"channel":0,"count":1,"guild":0}},"pause":40000},
+               {"deed":{"Reboot":{"ms":0}},"pause":0}]}"#,
+        ),
+    ];
+    for (what, text) in MISJUDGED {
+        assert_eq!(run(&Schedule::read(text).unwrap()), Ok(()), "{what}:\n{text}");
+    }
+}
