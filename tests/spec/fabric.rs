@@ -38,19 +38,6 @@ fn what_is_said_between_the_list_and_the_join_comes_from_history() {
 }
 
 #[test]
-fn history_is_read_once_the_guild_can_have_heard_the_join() {
-    let mut w = World::silent(19);
-    w.say("general", "alice", "old");
-    w.run_till(secs(5), "the list was answered", |w| w.story.count("call channels") == 1);
-    w.say("general", "alice", "between");
-    w.run_for(secs(30));
-    let joined = w.halls[0].first_joins[&("recruiter".into(), "general".into(), 1)];
-    let read = w.halls[0].calls.iter().find(|call| call.1 == "history").expect("history was read").0;
-    // a join that nobody answers is heard within half a second
-    assert!((joined + 400..joined + 1_000).contains(&read), "joined at {joined}, read at {read}");
-}
-
-#[test]
 fn backfill_asks_for_the_last_n() {
     for backfill in [0, 1, 3, 30] {
         let mut w = World::chatty(15);
