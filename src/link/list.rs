@@ -194,7 +194,8 @@ impl Link {
             let settled = channel.join_settles().is_some_and(|at| at <= sent);
             let known = match &channel.row.last {
                 Newest::Unsaid => false,
-                Newest::Nothing => true,
+                // nothing is left of a history that had something: it is read once, to count that
+                Newest::Nothing => channel.emptied || channel.lane.read().id.is_none(),
                 Newest::Id(id) => channel.lane.holds(id),
             };
             if !known || channel.baseline {

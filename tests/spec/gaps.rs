@@ -446,6 +446,21 @@ fn a_history_of_which_nothing_is_left_is_counted_once() {
 }
 
 #[test]
+fn a_history_of_which_nothing_is_left_is_counted_while_the_link_is_live() {
+    let mut w = World::chatty(7);
+    w.run_live();
+    for said in ["one", "two"] {
+        w.say("general", "alice", said);
+        w.run_for(mins(2));
+    }
+    w.guild().model.lose_rooms();
+    w.say("general", "alice", "unheard");
+    w.guild().model.cut_history("general", 0);
+    w.run_for(mins(20));
+    assert_eq!((counted(&w, Gap::HistoryCut), w.heard()), (1, vec!["one", "two"]), "{}", w.tail());
+}
+
+#[test]
 fn what_was_heard_and_found_no_room_and_is_not_in_history_any_more_is_counted() {
     for keep in [0, 1] {
         let mut w = World::chatty(6);
