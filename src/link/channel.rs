@@ -122,6 +122,12 @@ impl Channel {
         }
     }
 
+    /// What people know it as, as a line for them shows it: its name, which is the guild's text, or its id where it has none.
+    #[must_use]
+    pub fn name(&self) -> text::Clipped<'_> {
+        text::Clipped(if self.row.name.is_empty() { &self.row.id } else { &self.row.name })
+    }
+
     /// A session ended: whatever was joined and proven is not any more.
     pub fn session_over(&mut self) {
         self.join = Join::default();

@@ -206,7 +206,7 @@ impl Link {
             channel.limit = budget::HISTORY_LIMIT;
             channel.baseline = channel.baseline || channel.join_settles().is_some_and(|at| at <= sent);
             if cut {
-                let detail = format!("{}: what was heard before is not all there any more", channel.row.name);
+                let detail = format!("{}: what was heard before is not all there any more", channel.name());
                 self.gap(Gap::HistoryCut, 1, Missing::within(&page.channel), &detail);
             }
         }
@@ -220,7 +220,7 @@ impl Link {
         channel.read_failed(step.now.at);
         // what cannot be read does not hold up the others
         self.history.turn = at + 1;
-        log::warn!("{}: history of {}: {why}", self.seat.agent.name, channel.row.name);
+        log::warn!("{}: history of {}: {why}", self.seat.agent.name, channel.name());
         self.why = Some(why);
         self.recall_failed(at, step);
     }
@@ -324,7 +324,7 @@ impl Link {
             channel.wanted = true;
         }
         let lost = text::Clipped(page.expect.as_deref().unwrap_or(""));
-        let detail = format!("{}: what followed message {lost} is not all there any more", channel.row.name);
+        let detail = format!("{}: what followed message {lost} is not all there any more", channel.name());
         let missing =
             Missing { channel: Some(&page.channel), from: page.expect.as_deref(), to: brought.first.as_deref() };
         self.gap(Gap::HistoryCut, 1, missing, &detail);

@@ -201,7 +201,7 @@ impl Link {
     fn denied(&mut self, at: usize, why: &str, step: &mut Step<'_>) {
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.deny();
-        let (agent, name) = (&self.seat.agent.name, channel.row.name.clone());
+        let (agent, name) = (&self.seat.agent.name, channel.name().to_string());
         log::warn!("{agent}: {}: {name} on {}: {why}", Reason::AuthDeniedChannel, self.seat.guild.name);
         self.why = Some(Why::new(Reason::AuthDeniedChannel, format!("{name}: {why}")));
         let all = self.channels.iter().all(|channel| channel.denied());
@@ -289,7 +289,7 @@ impl Link {
         }
         channel.proven = None;
         self.live_since = None;
-        let name = channel.row.name.clone();
+        let name = channel.name().to_string();
         if channel.misses < 2 {
             log::warn!("{}: {}: {name}: joining again", self.seat.agent.name, Reason::DeafHistory);
             self.why =

@@ -91,6 +91,13 @@ impl Model {
         self.channels.insert(id.into(), Channel { name: id.into(), kind, members, messages: Vec::new() });
     }
 
+    /// The channel has another name.
+    pub fn rename_channel(&mut self, id: &str, name: &str) {
+        if let Some(channel) = self.channels.get_mut(id) {
+            channel.name = name.into();
+        }
+    }
+
     /// The channel is gone, with its history.
     pub fn remove_channel(&mut self, id: &str) {
         self.channels.remove(id);

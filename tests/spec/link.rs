@@ -4,7 +4,7 @@ mod deaf;
 mod hostile;
 mod rejections;
 
-use crate::world::{Fault, Rejection, World, mins, secs};
+use crate::world::{Fault, Rejection, World, log, mins, secs};
 
 const LINK: &str = "recruiter@acme";
 
@@ -127,6 +127,54 @@ fn a_denied_channel_is_named_and_not_joined_again() {
     w.run_for(secs(50));
     assert_eq!((w.story.count("> join secret"), w.story.count("> join general")), (1, 1));
     assert_eq!((w.state(), w.story.offered.len()), ("live", 1));
+}
+
+/// Whether a channel's name stands in a line, with nothing left in it that steers a terminal.
+fn names_plainly(line: &str) -> bool {
+    line.contains(r"gen\u{202e}\u{1b}[2J\neral") && !line.contains(['\n', '\u{1b}', '\u{202e}'])
+}
+
+#[test]
+fn a_channels_name_is_plain_in_the_log_and_in_status() {
+    let cut = |w: &mut World| {
+        w.run_live();
+        w.say("general", "alice", "heard");
+        w.run_for(mins(2));
+        w.say("general", "alice", "seen");
+        w.run_for(mins(2));
+        w.kill();
+        (0..30).for_each(|n| drop(w.say("general", "alice", &format!("m{n}"))));
+        w.guild().model.cut_history("general", 10);
+        w.start();
+    };
+    let deaf = |w: &mut World| {
+        w.guild().deaf_sessions = u32::MAX;
+        w.run_for(secs(20));
+        w.say("general", "alice", "unheard");
+    };
+    let denied = |w: &mut World| w.guild().model.faults.set(Fault::JoinDenied("general".into()));
+    let refused = |w: &mut World| {
+        w.run_live();
+        w.guild().model.faults.set(Fault::HistoryStatus(400));
+        w.say("general", "alice", "one");
+        w.drop_lines();
+        w.say("general", "alice", "two");
+    };
+    let cases = [
+        ("gap history_cut", false, &cut as &dyn Fn(&mut World)),
+        ("deaf.history", true, &deaf),
+        ("auth.denied_channel", false, &denied),
+        ("history of", false, &refused),
+    ];
+    for (what, silent, goes_wrong) in cases {
+        let mut w = if silent { World::silent(40) } else { World::chatty(40) };
+        w.guild().model.rename_channel("general", "gen\u{202e}\u{1b}[2J\neral");
+        goes_wrong(&mut w);
+        w.run_till(mins(5), what, |_| log::lines().iter().any(|line| line.contains(what) && names_plainly(line)));
+        let status = w.status();
+        let details = status.links.iter().map(|link| link.detail.as_str());
+        assert!(details.clone().all(|of| !of.contains(['\n', '\u{1b}', '\u{202e}'])), "{what}: {status:?}");
+    }
 }
 
 #[test]

@@ -71,7 +71,7 @@ fn an_agent_without_a_usable_key_is_unbound_and_never_retried() {
 fn send_posts_as_the_agent_by_id_by_name_and_by_guild_and_channel() {
     for channel in ["general", "acme.general", "The Hall", "acme.The Hall"] {
         let mut w = World::chatty(28);
-        w.guild().model.channels.get_mut("general").unwrap().name = "The Hall".into();
+        w.guild().model.rename_channel("general", "The Hall");
         w.run_live();
         let client = w.send(channel, "hello");
         w.run_for(secs(2));
@@ -85,7 +85,7 @@ fn send_to_what_is_not_there_or_not_unique_is_refused() {
     let mut w = World::chatty(29);
     w.guild().model.add_channel("a", "channel", &["recruiter"]);
     w.guild().model.add_channel("b", "channel", &["recruiter"]);
-    ["a", "b"].iter().for_each(|c| w.guild().model.channels.get_mut(*c).unwrap().name = "twin".into());
+    ["a", "b"].iter().for_each(|c| w.guild().model.rename_channel(c, "twin"));
     w.run_live();
     for channel in ["nowhere", "twin", "beta.general"] {
         let client = w.send(channel, "hello");

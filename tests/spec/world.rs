@@ -12,6 +12,7 @@ pub mod disk;
 pub mod hall;
 pub mod happening;
 mod life;
+pub mod log;
 #[path = "../guild/model.rs"]
 pub mod model;
 pub mod outputs;

@@ -34,6 +34,7 @@ impl World {
     }
 
     fn empty(seed: u64) -> Self {
+        super::log::begin();
         let settings = Settings { message_bytes: 65_536, timing: Timing::default(), ..Settings::default() };
         Self {
             settings,
