@@ -142,8 +142,11 @@ impl Stage {
             self.feed(Input::Wire(line, Wire::Sent));
         } else if !cable.engine {
             cable.engine = true;
-            let pings =
-                if odd & 1 == 1 { r#""pingInterval":100,"pingTimeout":100"# } else { r#""pingInterval":25000"# };
+            let pings = match (odd & 1 == 1, self.calm) {
+                (true, _) => r#""pingInterval":100,"pingTimeout":100"#,
+                (false, true) => r#""pingInterval":300000"#,
+                (false, false) => r#""pingInterval":25000"#,
+            };
             self.hear(line, &format!(r#"0{{"sid":"s","upgrades":[],{pings},"maxPayload":1000000}}"#));
         } else if cable.greeted && !cable.connected {
             let refuse = odd & 15 == 15;
@@ -324,6 +327,7 @@ impl Stage {
             4 => Command::Left,
             5 => Command::Restart { agent },
             6 => Command::Nudge,
+            7 if feed.flag() => Command::ShowLetter { key: feed.text().into() },
             7 => Command::Letters,
             8 => Command::LettersAgain { which: feed.flag().then_some(agent) },
             9 => Command::DropLetters { which: feed.flag().then_some(agent) },

@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const WALL_MS: u64 = 1_795_447_456_000;
 /// The program was built a day before.
 const BUILD_MS: u64 = WALL_MS - 86_400_000;
+/// In a calm world lists are looked at seldom: each costs what it costs, and there is little to find.
+const RECONCILE_MS: u64 = 600_000;
 const GUILDS: [&str; 2] = ["acme", "globex"];
 const AGENTS: [&str; 2] = ["recruiter", "clerk"];
 
@@ -68,7 +70,10 @@ impl Stage {
 
     /// As the board's owner would have it.
     pub(super) fn heal_settings(&mut self) -> Settings {
-        self.other_settings(&mut Feed::new(&[3, 3, 3]))
+        let mut healed = self.other_settings(&mut Feed::new(&[3, 3, 3]));
+        healed.timing.reconcile_ms = RECONCILE_MS;
+        self.settings = healed.clone();
+        healed
     }
 
     /// The clock is set.
