@@ -86,7 +86,7 @@ distribution_tools() {
 # start files that only a rustup component has. 69: its tools are not to be had.
 build_by_distribution() {
     local last=(-C link-self-contained=no)
-    [[ $1 != mipsel-* ]] || last+=(-C link-arg=-Wl,-T,board/mipsel.ld)
+    [[ $1 != mipsel-* ]] || last+=(-C "link-arg=-Wl,-T,board/mipsel.ld")
     distribution_tools || return 69
     "$tools/bin/cargo" fetch -q --locked || return 1
     RUSTFLAGS="$(remapped "$tools") $(flags "$1")" PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
