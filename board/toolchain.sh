@@ -9,6 +9,8 @@ remapped() {
     for registry in "$home"/registry/src/*; do
         flags+=" --remap-path-prefix=$registry=/crates"
     done
+    # cargo names what lies below the project by its path from there
+    [[ $1 != "$top"/* ]] || flags+=" --remap-path-prefix=${1#"$top"/}=/tools"
     echo "$flags"
 }
 
