@@ -182,6 +182,9 @@ pub const KEY_BYTES: usize = 4 * 1024;
 pub const JOURNAL_BYTES: usize = 256 * 1024;
 /// A segment of the log takes no more records past this: what is broken in one costs no other.
 pub const JOURNAL_SEGMENT_BYTES: usize = 64 * 1024;
+/// Records that the journal begins anew with lie in memory, and are written, in pieces of so many bytes: 256 own posts of
+/// each of 50 links are 0.6 MB, and a board's memory has no such hole to spare.
+pub const JOURNAL_PIECE_BYTES: usize = 16 * 1024;
 /// Bytes of a journal that are read at the start; a longer one is no journal of ours.
 pub const JOURNAL_READ_BYTES: usize = 16 * 1024 * 1024;
 /// What a power cut can tear off the end of a log: what waited for a sync, and the write that was under way. More than that

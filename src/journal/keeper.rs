@@ -2,7 +2,7 @@
 
 use super::files::{Failed, Files};
 use super::log::Log;
-use super::{Kept, Record};
+use super::{Kept, Packed};
 use crate::budget;
 use crate::moment::{Moment, Now};
 use crate::port::Stored;
@@ -15,7 +15,7 @@ pub struct Task {
     /// Counts up.
     pub seq: u64,
     /// What.
-    pub records: Vec<Record>,
+    pub records: Packed,
     /// They replace everything that was kept.
     pub anew: bool,
     /// Something waits until they are written.
@@ -73,7 +73,7 @@ impl Keeper {
     pub fn take(&mut self, files: &mut dyn Files, task: &Task, now: Moment) -> Option<Stored> {
         self.upto = task.seq;
         if task.anew {
-            return Some(match self.log.begin(files, &task.records) {
+            return Some(match self.log.begin(files, task.records.iter()) {
                 Ok(()) => self.clean(now),
                 Err(failed) => self.fail(&failed, now),
             });
@@ -86,7 +86,7 @@ impl Keeper {
                 return Some(Stored { upto: self.upto, failed: Some(why.clone()), again: false });
             }
         };
-        match self.log.append(files, &task.records) {
+        match self.log.append(files, task.records.iter()) {
             Ok(bytes) => {
                 self.state = State::Open { bytes: so_far + bytes, since, pressing: pressed || task.pressing };
                 if self.due().is_some_and(|due| due <= now) { Some(self.confirm(files, now)) } else { None }

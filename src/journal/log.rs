@@ -6,6 +6,7 @@ use super::reader::{Reader, Said};
 use super::segment::{self, HEADER_BYTES, Header, NEW_NAME, OLD_NAME};
 use super::{Kept, Record, wire};
 use crate::budget;
+use std::borrow::Borrow;
 
 /// One log.
 pub struct Log {
@@ -90,11 +91,15 @@ impl Log {
     ///
     /// # Errors
     /// As the disk says; the log has to begin anew.
-    pub fn append(&mut self, files: &mut dyn Files, records: &[Record]) -> Result<usize, Failed> {
+    pub fn append<R: Borrow<Record>>(
+        &mut self,
+        files: &mut dyn Files,
+        records: impl IntoIterator<Item = R>,
+    ) -> Result<usize, Failed> {
         let first = self.seq;
         let mut bytes = Vec::new();
         for record in records {
-            self.encode(record, &mut bytes);
+            self.encode(record.borrow(), &mut bytes);
         }
         let open = std::mem::replace(&mut self.state, State::Shut);
         let State::Open { bytes: so_far, fresh } = open else { return self.roll(files, first, &bytes) };
@@ -129,28 +134,25 @@ impl Log {
     ///
     /// # Errors
     /// As the disk says; what was there before is there still.
-    pub fn begin(&mut self, files: &mut dyn Files, records: &[Record]) -> Result<(), Failed> {
+    pub fn begin<R: Borrow<Record>>(
+        &mut self,
+        files: &mut dyn Files,
+        records: impl IntoIterator<Item = R> + Clone,
+    ) -> Result<(), Failed> {
         if self.state == State::Unseen {
             self.give_up_what_is_there(files)?;
         }
         self.state = State::Shut;
         let name = self.next_name()?;
-        let first = self.seq;
-        let mut bytes = vec![0; HEADER_BYTES];
-        for record in records {
-            self.encode(record, &mut bytes);
+        let sizes = records.clone().into_iter().map(|record| wire::size(record.borrow()));
+        let base_bytes: usize = sizes.filter(|bytes| *bytes <= budget::JOURNAL_RECORD_BYTES).sum();
+        let bytes = HEADER_BYTES + base_bytes;
+        if bytes > budget::JOURNAL_READ_BYTES {
+            return Err(Failed(format!("all that is live takes {bytes} bytes, which no start would read again")));
         }
-        if bytes.len() > budget::JOURNAL_READ_BYTES {
-            return Err(Failed(format!(
-                "all that is live takes {} bytes, which no start would read again",
-                bytes.len()
-            )));
-        }
-        let base_bytes = u32::try_from(bytes.len() - HEADER_BYTES).unwrap_or(u32::MAX);
-        if let Some(header) = bytes.first_chunk_mut() {
-            *header = Header { first, base_bytes: Some(base_bytes) }.bytes();
-        }
-        if let Err(failed) = self.write_beside(files, &bytes) {
+        let base_bytes = Some(u32::try_from(base_bytes).unwrap_or(u32::MAX));
+        let header = Header { first: self.seq, base_bytes };
+        if let Err(failed) = self.write_beside(files, header, records) {
             // a full disk gets its room back
             let _ = files.remove(NEW_NAME);
             return Err(failed);
@@ -161,14 +163,30 @@ impl Log {
         if self.hard {
             files.sync_directory()?;
         }
-        self.state = State::Open { bytes: bytes.len(), fresh: false };
+        self.state = State::Open { bytes, fresh: false };
         self.drop_oldest(self.pieces.len() - 1, files);
         Ok(())
     }
 
-    fn write_beside(&self, files: &mut dyn Files, bytes: &[u8]) -> Result<(), Failed> {
+    /// Piece by piece: nowhere is all of it at once.
+    fn write_beside<R: Borrow<Record>>(
+        &mut self,
+        files: &mut dyn Files,
+        header: Header,
+        records: impl IntoIterator<Item = R>,
+    ) -> Result<(), Failed> {
         files.create(NEW_NAME)?;
-        files.append(bytes)?;
+        let mut piece = header.bytes().to_vec();
+        for record in records {
+            self.encode(record.borrow(), &mut piece);
+            if piece.len() >= budget::JOURNAL_PIECE_BYTES {
+                files.append(&piece)?;
+                piece.clear();
+            }
+        }
+        if !piece.is_empty() {
+            files.append(&piece)?;
+        }
         if self.hard { files.sync() } else { Ok(()) }
     }
 
@@ -196,13 +214,10 @@ impl Log {
     }
 
     fn encode(&mut self, record: &Record, out: &mut Vec<u8>) {
-        let bytes = wire::size(record);
-        if bytes > budget::JOURNAL_RECORD_BYTES {
-            log::error!("a record of {bytes} bytes is not kept: nothing behind it could be read again");
-            return;
+        if wire::fits(record) {
+            wire::encode(record, self.seq, out);
+            self.seq = self.seq.saturating_add(1);
         }
-        wire::encode(record, self.seq, out);
-        self.seq = self.seq.saturating_add(1);
     }
 
     /// The log's files in their order.

@@ -86,6 +86,16 @@ pub fn encode(record: &Record, seq: u64, out: &mut Vec<u8>) {
     }
 }
 
+/// Whether a record can be read again; where not, it is said.
+pub(super) fn fits(record: &Record) -> bool {
+    let bytes = size(record);
+    let fits = bytes <= budget::JOURNAL_RECORD_BYTES;
+    if !fits {
+        log::error!("a record of {bytes} bytes is not kept: nothing behind it could be read again");
+    }
+    fits
+}
+
 /// Bytes that a record takes.
 #[must_use]
 pub fn size(record: &Record) -> usize {

@@ -2,7 +2,7 @@
 
 use crate::budget;
 use crate::gap::Gap;
-use crate::journal::{Cursor, Kept, Record, Task, size};
+use crate::journal::{Cursor, Kept, Packed, Record, Task};
 use crate::lane::Place;
 use crate::link::Link;
 use crate::moment::{Moment, Now};
@@ -169,16 +169,14 @@ impl Ledger {
         let seq = self.seq;
         let outgrown = self.log_bytes > budget::JOURNAL_BYTES.max(2 * self.base_bytes);
         let anew = self.asked || (self.failed.is_none() && (self.begun.is_none() || outgrown));
-        let mut records = std::mem::take(&mut self.records);
-        let bytes = |records: &[Record]| records.iter().map(size).sum::<usize>();
+        let mut records = Packed::default();
         if anew {
-            let mut everything = self.everything(links);
-            self.base_bytes = bytes(&everything);
-            everything.append(&mut records);
-            records = everything;
+            records = self.everything(links);
+            self.base_bytes = records.bytes();
             (self.log_bytes, self.begun, self.asked) = (0, Some(seq), false);
         }
-        self.log_bytes += bytes(&records);
+        std::mem::take(&mut self.records).iter().for_each(|record| records.push(record));
+        self.log_bytes += records.bytes();
         let pressing = std::mem::take(&mut self.pressing);
         Some(Output::Store(Task { seq, records, anew, pressing }))
     }
@@ -203,12 +201,9 @@ impl Ledger {
         due
     }
 
-    fn everything(&self, links: &[Link]) -> Vec<Record> {
-        let mut records = self.kept.records();
-        for link in links {
-            records.extend(link.records(0));
-        }
-        records
+    fn everything(&self, links: &[Link]) -> Packed {
+        let links = links.iter().flat_map(|link| link.records(0));
+        self.kept.records().into_iter().chain(links).collect()
     }
 }
 

@@ -25,7 +25,7 @@ fn record(channel: &str) -> Record {
 
 /// To be written, and something waits for it.
 fn task(seq: u64, channel: &str) -> Task {
-    Task { seq, records: vec![record(channel)], anew: false, pressing: true }
+    Task { seq, records: vec![record(channel)].into(), anew: false, pressing: true }
 }
 
 fn anew(seq: u64, channel: &str) -> Task {

@@ -66,7 +66,7 @@ impl Disk {
     /// If it is out of order, or beyond every bound.
     pub fn ask(&mut self, task: Task) {
         assert!(task.seq > self.seq, "writes count up: {} after {}", task.seq, self.seq);
-        let bytes: usize = task.records.iter().map(guild_bridge::journal::size).sum();
+        let bytes = task.records.bytes();
         assert!(bytes <= budget::JOURNAL_READ_BYTES / 2, "a write of {bytes} bytes");
         self.seq = task.seq;
         self.tasks.push_back(task);
@@ -76,7 +76,7 @@ impl Disk {
     pub fn write(&mut self, now: Moment) -> Option<Stored> {
         let (keeper, task) = (self.keeper.as_mut()?, self.tasks.pop_front()?);
         let stored = keeper.take(&mut self.files, &task, now);
-        self.unsure.push((task.seq, task.records, task.anew));
+        self.unsure.push((task.seq, task.records.iter().collect(), task.anew));
         self.confirm(stored)
     }
 

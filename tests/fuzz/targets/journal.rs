@@ -68,7 +68,7 @@ fn any_files(feed: &mut Feed<'_>) {
     assert_eq!(again, kept, "a second start finds something else");
     let records = vec![Record::Forget { link: "x@y".into(), channel: "z".into() }];
     let stored =
-        keeper.take(&mut files, &Task { seq: 1, records, anew: keeper.failed().is_some(), pressing: true }, Moment(1));
+        keeper.take(&mut files, &Task { seq: 1, records: records.into(), anew: keeper.failed().is_some(), pressing: true }, Moment(1));
     keeper.end(&mut files, Moment(2));
     assert!(stored.is_none_or(|stored| stored.failed.is_none()));
     let (_, again) = Keeper::open(&mut files, mode, now);
@@ -125,7 +125,7 @@ fn kept_by(feed: &mut Feed<'_>) {
                 let records: Vec<Record> = (0..feed.below(4)).map(|_| record(feed)).collect();
                 records.iter().for_each(|record| all.apply(record.clone()));
                 seq += 1;
-                disk.ask(Task { seq, records, anew: false, pressing: feed.flag() });
+                disk.ask(Task { seq, records: records.into(), anew: false, pressing: feed.flag() });
                 again = disk.write(now).is_some_and(|stored| stored.again);
             }
             4 => {
@@ -142,7 +142,7 @@ fn kept_by(feed: &mut Feed<'_>) {
         }
         if again {
             seq += 1;
-            disk.ask(Task { seq, records: all.records(), anew: true, pressing: true });
+            disk.ask(Task { seq, records: all.records().into(), anew: true, pressing: true });
             disk.write(now);
         }
     }

@@ -14,7 +14,7 @@ fn opened(disk: &mut Disk, mode: StateMode) -> Keeper {
 }
 
 fn task(seq: u64, pressing: bool) -> Task {
-    Task { seq, records: vec![cursor("c", None, Some(&seq.to_string()))], anew: false, pressing }
+    Task { seq, records: vec![cursor("c", None, Some(&seq.to_string()))].into(), anew: false, pressing }
 }
 
 fn anew(seq: u64) -> Task {
@@ -72,8 +72,11 @@ fn a_group_of_32_kib_is_synced_at_once() {
     let records = vec![turn("c", "m", vec![post("k", &"x".repeat(1_000))])];
     let mut waited = 0;
     for seq in 2.. {
-        let stored =
-            keeper.take(&mut disk, &Task { seq, records: records.clone(), anew: false, pressing: false }, Moment(1));
+        let stored = keeper.take(
+            &mut disk,
+            &Task { seq, records: records.clone().into(), anew: false, pressing: false },
+            Moment(1),
+        );
         if stored.is_some() {
             break;
         }

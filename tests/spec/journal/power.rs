@@ -3,7 +3,8 @@
 use super::{kept, post};
 use crate::world::Disk;
 use fastrand::Rng;
-use guild_bridge::journal::{Keeper, Kept, Record, Task};
+use guild_bridge::budget;
+use guild_bridge::journal::{Keeper, Kept, Packed, Record, Task, replay, size};
 use guild_bridge::moment::{Moment, Now};
 use guild_bridge::settings::StateMode;
 
@@ -23,7 +24,7 @@ fn life() -> (Vec<Task>, Vec<Kept>) {
         let records = if anew { kept.records() } else { vec![record(seq, &mut rng)] };
         records.iter().for_each(|record| kept.apply(record.clone()));
         states.push(kept);
-        tasks.push(Task { seq, records, anew, pressing: rng.bool() });
+        tasks.push(Task { seq, records: records.into(), anew, pressing: rng.bool() });
     }
     (tasks, states)
 }
@@ -124,9 +125,37 @@ fn a_power_cut_in_memory_mode_may_forget_and_never_keeps_the_next_start_from_wri
         disk.power_cut();
         let (mut keeper, _) = opened(&mut disk);
         let all = vec![Record::Forget { link: "a@g".into(), channel: "c".into() }, super::cursor("new", None, None)];
-        let task = Task { seq: 1, records: all.clone(), anew: true, pressing: true };
+        let task = Task { seq: 1, records: all.clone().into(), anew: true, pressing: true };
         let stored = keeper.take(&mut disk, &task, Moment(1)).unwrap();
         assert_eq!((stored.upto, stored.failed), (1, None), "power lost at operation {n}");
         assert!(opened(&mut disk).1 == kept(&all), "power lost at operation {n}");
     }
+}
+
+#[test]
+fn a_base_of_many_pieces_is_there_whole_or_not_at_all_wherever_power_is_lost() {
+    let many = |id: &str| (0..1_500).map(|n| super::cursor(&format!("c{n}"), None, Some(id))).collect::<Vec<Record>>();
+    let (before, after) = (many("1"), many("2"));
+    let task = |seq, records: &[Record]| Task { seq, records: records.to_vec().into(), anew: true, pressing: true };
+    let tasks = [task(1, &before), task(2, &after)];
+    assert!(tasks[1].records.bytes() > 3 * budget::JOURNAL_PIECE_BYTES, "{} bytes", tasks[1].records.bytes());
+    let states = [replay(OLD).0, kept(&before), kept(&after)];
+    for mode in [StateMode::Group, StateMode::Each] {
+        for n in 0..=operations(mode, &tasks) {
+            let (mut disk, confirmed, begun) = ended(n, n, mode, &tasks);
+            disk.power_cut();
+            let kept = opened(&mut disk).1;
+            assert!(states[confirmed..=begun].contains(&kept), "{mode:?}, power lost at operation {n}");
+        }
+    }
+}
+
+#[test]
+fn records_that_were_packed_are_the_same_again_and_one_that_is_too_long_is_left_out() {
+    let mut rng = Rng::with_seed(8);
+    let records: Vec<Record> = (0..2_000).map(|_| super::any_record(&mut rng)).collect();
+    let mut packed = Packed::from(records.clone());
+    packed.push(&super::turn("c", "m", vec![super::post("k", &"x".repeat(budget::JOURNAL_RECORD_BYTES))]));
+    assert!(packed.iter().eq(records.iter().cloned()));
+    assert_eq!(packed.bytes(), records.iter().map(size).sum::<usize>());
 }

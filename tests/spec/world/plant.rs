@@ -11,7 +11,7 @@ use super::hall::Hall;
 use super::happening::{Happening, Response};
 use super::model::Message;
 use super::{World, mins};
-use guild_bridge::journal::{Record, Task};
+use guild_bridge::journal::{Packed, Record, Task};
 use guild_bridge::message::{AgentId, Line, Turn};
 use guild_bridge::port::{Client, Command, Told};
 use guild_bridge::reason::{Reason, Why};
@@ -100,13 +100,13 @@ impl World {
     pub(super) fn planted_task(&mut self, task: Task) -> Task {
         let records = match self.plant {
             Some(Plant::LosesWrites(n)) if self.planted.nth(n) => {
-                return Task { records: Vec::new(), anew: false, ..task };
+                return Task { records: Packed::default(), anew: false, ..task };
             }
-            Some(Plant::LosesLetters) => task.records.into_iter().map(over).collect(),
+            Some(Plant::LosesLetters) => task.records.iter().map(over).collect(),
             Some(Plant::WritesMuch) => {
                 let times = |record: &Record| if matches!(record, Record::Cursor { .. }) { 400 } else { 1 };
                 let again = |record: Record| std::iter::repeat_n(record.clone(), times(&record));
-                task.records.into_iter().flat_map(again).collect()
+                task.records.iter().flat_map(again).collect()
             }
             _ => task.records,
         };

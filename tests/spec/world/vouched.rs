@@ -52,7 +52,7 @@ impl Vouched {
     }
 
     pub fn give(&mut self, at: u64, task: &Task) {
-        self.later.push_back(Given { at, anew: task.anew, records: task.records.clone() });
+        self.later.push_back(Given { at, anew: task.anew, records: task.records.iter().collect() });
     }
 
     /// All that was given before this moment is kept.
