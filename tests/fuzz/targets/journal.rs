@@ -67,8 +67,11 @@ fn any_files(feed: &mut Feed<'_>) {
     let (_, again) = Keeper::open(&mut files.clone(), mode, now);
     assert_eq!(again, kept, "a second start finds something else");
     let records = vec![Record::Forget { link: "x@y".into(), channel: "z".into() }];
-    let stored =
-        keeper.take(&mut files, &Task { seq: 1, records: records.into(), anew: keeper.failed().is_some(), pressing: true }, Moment(1));
+    let stored = keeper.take(
+        &mut files,
+        &Task { seq: 1, records: records.into(), anew: keeper.failed().is_some(), pressing: true },
+        Moment(1),
+    );
     keeper.end(&mut files, Moment(2));
     assert!(stored.is_none_or(|stored| stored.failed.is_none()));
     let (_, again) = Keeper::open(&mut files, mode, now);
