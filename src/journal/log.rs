@@ -67,7 +67,8 @@ impl Log {
                 lost.get_or_insert_with(|| format!("records before {name} are missing"));
             }
             whole &= name != OLD_NAME && said.as_ref().is_ok_and(|said| said.replayed.why_cut.is_none());
-            let spoilt = spoilt(&name, &said, bytes.map_or(0, |bytes| bytes.len()), at == last);
+            let spoilt = spoilt(&name, &said, bytes.map_or(0, |bytes| bytes.len()), at == 0, at == last);
+            whole &= !spoilt;
             if spoilt || reader.hole {
                 lost.get_or_insert_with(|| format!("{name} could not be read whole"));
             }
@@ -96,6 +97,9 @@ impl Log {
         files: &mut dyn Files,
         records: impl IntoIterator<Item = R>,
     ) -> Result<usize, Failed> {
+        if self.pieces.is_empty() {
+            self.begin(files, std::iter::empty::<Record>())?;
+        }
         let first = self.seq;
         let mut bytes = Vec::new();
         for record in records {
@@ -260,17 +264,20 @@ impl Log {
     }
 }
 
-/// Whether a file is to be set aside, which is said.
-fn spoilt(name: &str, said: &Result<Said, Failed>, bytes: usize, last: bool) -> bool {
+/// Whether a file is to be set aside, which is said. A header is torn only where a file goes on from another: the first has
+/// its header before it has its name.
+fn spoilt(name: &str, said: &Result<Said, Failed>, bytes: usize, first: bool, last: bool) -> bool {
+    let headless = first && said.as_ref().is_ok_and(|said| said.headless);
     let (why, good) = match said {
         Ok(said) => match said.replayed.why_cut {
+            None if headless => ("it is empty".to_owned(), 0),
             None => return false,
             Some(why) => (why.to_owned(), said.replayed.good_bytes),
         },
         Err(failed) => (failed.0.clone(), 0),
     };
     let rest = bytes.saturating_sub(good);
-    let torn = said.as_ref().is_ok_and(|said| !said.foreign && !said.broken);
+    let torn = !headless && said.as_ref().is_ok_and(|said| !said.foreign && !said.broken);
     if last && torn && rest <= budget::JOURNAL_UNSURE_BYTES {
         log::warn!("{name}: the journal's last {rest} bytes are dropped: {why}");
         return false;

@@ -27,6 +27,8 @@ pub(super) struct Said {
     pub(super) missing: bool,
     /// Whole records stand behind the one that cannot be read: it is broken, not the torn end of what was written last.
     pub(super) broken: bool,
+    /// It has no header, or not all of one.
+    pub(super) headless: bool,
 }
 
 /// How a replay went.
@@ -58,8 +60,8 @@ impl Reader {
 
     /// Reads the next file.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Said {
-        let mut said =
-            Said { replayed: Replayed::default(), foreign: false, based: false, missing: false, broken: false };
+        let replayed = Replayed::default();
+        let mut said = Said { replayed, foreign: false, based: false, missing: false, broken: false, headless: false };
         if let Some(rest) = bytes.strip_prefix(OLD_HEADER) {
             said.replayed.good_bytes = OLD_HEADER.len();
             self.records(rest, false, &mut said.replayed, |bytes, _| wire::decode_old(bytes));
@@ -69,6 +71,7 @@ impl Reader {
             Ok(header) => header,
             Err(NoHeader::Torn) => {
                 said.replayed.why_cut = (!bytes.is_empty()).then_some("its header is torn");
+                (said.headless, said.broken) = (true, self.goes_on(bytes, 0));
                 return said;
             }
             Err(NoHeader::Foreign(why)) => {
@@ -105,19 +108,21 @@ impl Reader {
         said
     }
 
-    /// Whether a whole record stands behind one that cannot be read, which begins at `bad`: then no write was torn there.
-    /// A power cut can leave that too, where a later sector of an unsynced end was written and an earlier was not; that one
-    /// reads as zeros up to its end. What an older log left where a file grew has a lower number.
+    /// Whether a whole record stands behind what cannot be read, which begins at `bad`: then no write was torn there. A power
+    /// cut can leave that too, where a later sector of an unsynced end was written and an earlier was not; that one reads as
+    /// zeros, from where a record began in it. What an older log left where a file grew has a lower number.
     fn goes_on(&self, bytes: &[u8], bad: usize) -> bool {
+        // a header holds no number: behind it the next record itself may stand
+        let last = if bad == 0 { self.next.saturating_sub(1) } else { self.next };
         let behind = (bad + 1..bytes.len()).find(|at| {
             let (rest, lost) = (bytes.get(*at..).unwrap_or_default(), (at - bad) / wire::HEAD_BYTES);
-            wire::number(rest, self.next, lost).is_some_and(|seq| wire::decode(rest, seq).is_ok())
+            wire::number(rest, last, lost).is_some_and(|seq| wire::decode(rest, seq).is_ok())
         });
         let Some(behind) = behind else { return false };
         // a record may begin with the zeros that its sector ends with
-        let ends =
-            (bad / SECTOR + 1..).map(|sector| sector * SECTOR).take_while(|end| *end <= behind + wire::HEAD_BYTES);
-        !ends.into_iter().any(|end| bytes.get(end - 1) == Some(&0))
+        let sectors = (bad / SECTOR..).map(|sector| (bad.max(sector * SECTOR), (sector + 1) * SECTOR));
+        let mut read = sectors.take_while(|(_, end)| *end <= behind + wire::HEAD_BYTES);
+        !read.any(|(from, end)| bytes.get(from..end).is_some_and(|sector| sector.iter().all(|byte| *byte == 0)))
     }
 
     /// A base is read whole or not at all.

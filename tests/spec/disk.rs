@@ -7,6 +7,7 @@ use guild_bridge::budget;
 use guild_bridge::io::clock;
 use guild_bridge::io::disk::Disk;
 use guild_bridge::io::{Happening, Post};
+use guild_bridge::journal::segment::HEADER_BYTES;
 use guild_bridge::journal::{Kept, Record, Task};
 use guild_bridge::port::Stored;
 use guild_bridge::reason::Reason;
@@ -130,7 +131,8 @@ fn a_journal_torn_at_any_byte_keeps_what_was_whole_and_goes_on() {
         store(&mut disk, &heard, task(1, "after"));
         disk.close();
         assert!(channels(&opened(&path, StateMode::Memory).1).contains(&"after"), "{length}");
-        assert!(aside(&path).is_empty(), "a torn tail is nothing to keep");
+        let headless = length < HEADER_BYTES;
+        assert_eq!(aside(&path).len(), usize::from(headless), "{length}: a torn tail is nothing to keep");
     }
 }
 

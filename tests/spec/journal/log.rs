@@ -277,13 +277,15 @@ fn a_flipped_bit_in_the_last_file_is_counted_and_in_the_last_record_it_is_a_torn
 fn a_sector_that_a_power_cut_left_out_of_what_was_not_synced_is_a_torn_end() {
     for sector in 1.. {
         let mut disk = Disk::new(7);
-        small_log(&mut disk, 100);
-        let (name, mut bytes) = (disk.last_name(), disk.bytes(&disk.last_name()).to_vec());
-        for from in [sector * 512, sector * 512 + 100] {
-            let to = ((sector + 1) * 512).min(bytes.len());
-            if from >= to {
-                return;
-            }
+        let ends = small_log(&mut disk, 100);
+        let (name, whole) = (disk.last_name(), disk.bytes(&disk.last_name()).to_vec());
+        let (begins, to) = (sector * 512, ((sector + 1) * 512).min(whole.len()));
+        if begins >= to {
+            return;
+        }
+        // all of it, or what was written to it behind a record that was there
+        for from in ends.iter().copied().filter(|end| (begins..to).contains(end)).chain([begins]) {
+            let mut bytes = whole.clone();
             bytes[from..to].fill(0);
             disk.put(&name, &bytes);
             assert_eq!(loss(&mut disk), None, "zeros from byte {from} to {to}");
@@ -291,6 +293,80 @@ fn a_sector_that_a_power_cut_left_out_of_what_was_not_synced_is_a_torn_end() {
             disk = Disk::new(7);
             small_log(&mut disk, 100);
         }
+    }
+}
+
+#[test]
+fn zeros_within_a_sector_are_no_sector_that_was_left_out() {
+    let mut disk = Disk::new(7);
+    let ends = small_log(&mut disk, 100);
+    let (name, whole) = (disk.last_name(), disk.bytes(&disk.last_name()).to_vec());
+    for end in (512..ends[ends.len() - 2]).filter(|at| at % 512 == 0) {
+        for zeros in [1, 7] {
+            let mut bytes = whole.clone();
+            bytes[end - zeros..end].fill(0);
+            if ends.contains(&(end - zeros)) || bytes == whole {
+                continue;
+            }
+            let mut disk = Disk::new(8);
+            disk.put(&name, &bytes);
+            assert!(loss(&mut disk).is_some(), "{zeros} zeros before byte {end}");
+            assert_eq!(aside(&disk).len(), 1);
+        }
+    }
+}
+
+/// What may become of a header, by its name.
+fn beheaded(whole: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let header = Header { first: 1, base_bytes: None }.bytes().len();
+    let flip = |bit: usize| {
+        let mut bytes = whole.to_vec();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        (format!("bit {bit}"), bytes)
+    };
+    let cut = |at: usize| (format!("cut to {at} bytes"), whole[..at].to_vec());
+    let zeros = ("all zeros".to_owned(), vec![0; whole.len()]);
+    (0..header * 8).map(flip).chain((0..header).map(cut)).chain([zeros]).collect()
+}
+
+#[test]
+fn a_journal_whose_only_header_is_damaged_is_set_aside_and_counted() {
+    for base in [false, true] {
+        let made = || {
+            let mut disk = Disk::new(7);
+            let (mut log, kept) = opened(&mut disk);
+            log.append(&mut disk, &[cursor("c", None, Some("1")), turn("c", "2", vec![post("k", "x")])]).unwrap();
+            log.sync(&mut disk).unwrap();
+            if base {
+                log.begin(&mut disk, kept.records()).unwrap();
+            }
+            disk
+        };
+        let whole = made().bytes(&made().last_name()).to_vec();
+        for (what, bytes) in beheaded(&whole) {
+            let mut disk = made();
+            disk.put(&disk.last_name(), &bytes);
+            assert!(loss(&mut disk).is_some(), "{what}, base {base}");
+            let aside = aside(&disk);
+            assert_eq!((aside.len(), disk.bytes(&aside[0])), (1, bytes.as_slice()), "{what}, base {base}");
+        }
+    }
+}
+
+#[test]
+fn a_damaged_header_of_the_last_of_many_files_is_counted_where_records_stand_behind_it() {
+    let made = || {
+        let mut disk = Disk::new(7);
+        long_log(&mut disk, 1_500);
+        disk
+    };
+    let whole = made().bytes(&made().last_name()).to_vec();
+    for (what, bytes) in beheaded(&whole) {
+        let mut disk = made();
+        disk.put(&disk.last_name(), &bytes);
+        // of what was cut or is all zeros nobody can say that it was ever synced
+        let there = what.starts_with("bit");
+        assert_eq!((loss(&mut disk).is_some(), aside(&disk).len()), (there, usize::from(there)), "{what}");
     }
 }
 
@@ -336,9 +412,10 @@ fn a_log_of_many_files_is_read_whole_however_long_it_is() {
 }
 
 #[test]
-fn a_journal_of_no_bytes_is_nothing_new() {
+fn a_journal_of_no_bytes_is_a_loss_and_no_reason_not_to_go_on() {
     let mut disk = Disk::new(10);
     disk.put(&segment::name(4), b"");
+    assert_eq!(loss(&mut disk).as_deref(), Some("journal.000004 could not be read whole"));
     assert_eq!(opened(&mut disk).1, Kept::default());
     let mut log = opened(&mut disk).0;
     log.append(&mut disk, &[cursor("c", None, None)]).unwrap();
