@@ -51,6 +51,12 @@ impl Display for ClippedTo<'_> {
     }
 }
 
+/// Text of others on one line, as [`Clipped`] escapes it, however long it is.
+#[must_use]
+pub fn plain(text: &str) -> String {
+    Clipped::to(text, usize::MAX).to_string()
+}
+
 /// True for the characters of a text's first so many bytes.
 fn within(bytes: usize) -> impl FnMut(&char) -> bool {
     let mut at = 0;

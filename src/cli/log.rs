@@ -6,6 +6,7 @@ use crate::io::clock;
 use crate::io::lossy::Lossy;
 use crate::io::syslog::{self, Syslog};
 use crate::moment::on_calendar;
+use crate::text::plain;
 use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
@@ -50,7 +51,7 @@ pub fn start(wish: &Wish) {
         None => Box::new(Lossy::new(std::io::stderr())),
     }));
     builder.filter_level(LevelFilter::Info).format(move |out, record| {
-        let said = one_line(&record.args().to_string());
+        let said = plain(&record.args().to_string());
         if levels {
             writeln!(out, "<{}>{said}", priority(record.level()))
         } else {
@@ -119,13 +120,4 @@ fn priority(level: Level) -> u8 {
         Level::Info => 6,
         Level::Debug | Level::Trace => 7,
     }
-}
-
-/// One record is one line, and steers no terminal.
-fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { line.extend(c.escape_default()) } else { line.push(c) }
-    }
-    line
 }

@@ -238,7 +238,7 @@ fn complain(what: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "guild-bridge: {what}");
 }
 
-/// Text of others on one line, with nothing in it that steers a terminal.
+/// Text of others on one line, with nothing in it that steers a terminal or misleads an eye.
 fn plain(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    crate::text::plain(text)
 }

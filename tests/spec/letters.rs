@@ -320,12 +320,12 @@ fn people_see_what_was_refused_why_and_what_to_do() {
         "bytes":2,"reason":"guild.refused_post","detail":"answered 422","at":"2026-11-23T11:58:30Z","new":1}]}"#;
     let screen = View::read(json).unwrap().screen(1_795_435_200_000);
     let told = "gb_1: rex in acme, channel general, 2 bytes, 1m 30s ago\n    \
-        guild.refused_post: the guild refused a reply for good; answered 422\n    hi [2J\nand 1 more\n\n";
+        guild.refused_post: the guild refused a reply for good; answered 422\n    hi\\u{1b}[2J\nand 1 more\n\n";
     assert!(screen.starts_with(told), "{screen}");
     assert!(screen.contains("letters retry [KEY|AGENT] posts them again"), "{screen}");
     let json = json.replace(r"hi\u001b[2J", r"hi\u001b[2J\n\n  there\r\n");
     let whole = View::read(&json).unwrap().whole(1_795_435_200_000);
-    assert!(whole.ends_with("answered 422\n\nhi [2J\n\n  there \n\n"), "{whole:?}");
+    assert!(whole.ends_with("answered 422\n\nhi\\u{1b}[2J\n\n  there\\r\n\n"), "{whole:?}");
     assert_eq!(
         View::read("{}").unwrap().screen(0),
         "no letters of the agents that are configured; those of removed ones come back with them\n"
