@@ -326,6 +326,9 @@ fn people_see_what_was_refused_why_and_what_to_do() {
     let json = json.replace(r"hi\u001b[2J", r"hi\u001b[2J\n\n  there\r\n");
     let whole = View::read(&json).unwrap().whole(1_795_435_200_000);
     assert!(whole.ends_with("answered 422\n\nhi\\u{1b}[2J\n\n  there\\r\n\n"), "{whole:?}");
+    let turned = json.replace(r"\r\n", r"\u202etxt.exe\u200b");
+    let whole = View::read(&turned).unwrap().whole(1_795_435_200_000);
+    assert!(whole.ends_with("  there\\u{202e}txt.exe\\u{200b}\n"), "{whole:?}");
     assert_eq!(
         View::read("{}").unwrap().screen(0),
         "no letters of the agents that are configured; those of removed ones come back with them\n"
