@@ -580,6 +580,6 @@ fn people_see_the_worst_reason_first_and_the_last_gap_in_words() {
         "last_gap":{"at":"2026-11-23T11:58:30Z","reason":"turn_failed","channel":"general","detail":"message 7\u001b[2J"}}]}"#;
     let screen = View::read(json).unwrap().screen(1_795_435_200_000);
     let told = "    6 lost to gaps: 2 turn_failed, 1 oversize, 3 bot_budget\n    \
-        the last in general, 1m 30s ago: turn_failed: the agent failed three times at a message; message 7 [2J\n";
+        the last in general, 1m 30s ago: turn_failed: the agent failed three times at a message; message 7\\u{1b}[2J\n";
     assert!(screen.contains(told), "{screen}");
 }
