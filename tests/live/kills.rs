@@ -149,13 +149,16 @@ fn kills(count: usize, honours_keys: bool) -> Ended {
     assert!(hall.bridge.runs(), "{story}");
     assert_eq!(hall.guild.with(|guild, _| guild.offered_twice()), 0, "tokens offered twice; {story}");
     assert!(!hall.bridge.log().contains("panicked"), "{story}");
+    let (posting, again) = (hall.in_a_post(&ends_ms), hall.given_again());
+    assert!(
+        posting > 0 && again > 0,
+        "{posting} kills fell into a post, {again} turns were given again: nothing was tried"
+    );
     let keys = if honours_keys { "honoured" } else { "not honoured" };
     println!(
-        "  {count} kills ({starts} within 60 ms of a start, {} while a post's answer was under way), keys {keys}: {said} messages, \
-         {} answers due, 0 lost, 0 doubled; {} turns were given again (seed {seed})",
-        hall.in_a_post(&ends_ms),
+        "  {count} kills ({starts} within 60 ms of a start, {posting} while a post's answer was under way), keys {keys}: {said} messages, \
+         {} answers due, 0 lost, 0 doubled; {again} turns were given again (seed {seed})",
         hall.guild.with(|guild, _| guild.said.len()) - said,
-        hall.given_again(),
     );
     Ended::Well
 }
