@@ -17,6 +17,7 @@ mod tail;
 pub mod unit;
 
 use crate::config::schema::nearest;
+use crate::text::plain;
 use lexopt::{Arg, Parser, ValueExt};
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -236,9 +237,4 @@ fn put(text: &str) -> Result<(), Exit> {
 /// A line on standard error; where that is gone, too, there is nobody to tell.
 fn complain(what: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "guild-bridge: {what}");
-}
-
-/// Text of others on one line, with nothing in it that steers a terminal or misleads an eye.
-fn plain(text: &str) -> String {
-    crate::text::plain(text)
 }

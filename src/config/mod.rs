@@ -11,6 +11,7 @@ mod url;
 
 use crate::budget;
 use crate::settings::{Settings, StateMode, Timing};
+use crate::text::plain;
 use jsonc::Offset;
 use section::{Finding, Findings, Section};
 use std::fmt::Display;
@@ -48,20 +49,9 @@ impl Display for Remark {
             write!(f, "{line}:{column}:")?;
         }
         if !self.path.is_empty() {
-            write!(f, " {}:", Shown(&self.path))?;
+            write!(f, " {}:", plain(&self.path))?;
         }
-        write!(f, " {}", Shown(&self.what))
-    }
-}
-
-/// Text of the file in an error: one line, nothing that steers a terminal.
-struct Shown<'a>(&'a str);
-
-impl Display for Shown<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0
-            .chars()
-            .try_for_each(|c| if c.is_control() { write!(f, "{}", c.escape_default()) } else { write!(f, "{c}") })
+        write!(f, " {}", plain(&self.what))
     }
 }
 
