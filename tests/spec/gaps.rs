@@ -101,6 +101,35 @@ fn a_journal_that_could_not_be_read_is_a_gap_of_each_link_once_however_often_it_
 }
 
 #[test]
+fn a_journal_whose_header_is_damaged_is_counted_and_what_was_said_meanwhile_is_answered() {
+    type Damage = fn(&mut Vec<u8>);
+    let damages: [(&str, Damage); 5] = [
+        ("a bit of its first number", |bytes| bytes[25] ^= 1),
+        ("a bit of its base", |bytes| bytes[32] ^= 1),
+        ("cut within its header", |bytes| bytes.truncate(20)),
+        ("all zeros", |bytes| bytes.fill(0)),
+        ("empty", Vec::clear),
+    ];
+    for (what, damage) in damages {
+        let mut w = World::chatty(7);
+        w.run_live();
+        w.say("general", "alice", "one");
+        w.run_for(secs(20));
+        w.kill();
+        assert_eq!(w.disk.names().len(), 1, "{what}");
+        let (name, mut bytes) = (w.disk.last_name(), w.disk.bytes(&w.disk.last_name()).to_vec());
+        damage(&mut bytes);
+        w.disk.put(&name, &bytes);
+        (0..3).for_each(|n| drop(w.say("general", "alice", &format!("down {n}"))));
+        w.start();
+        w.run_for(mins(1));
+        assert_eq!(w.answers("general"), ["re: one", "re: down 0", "re: down 1", "re: down 2"], "{what}");
+        assert_eq!(counted(&w, Gap::JournalLost), 1, "{what}");
+        assert!(w.disk.names().iter().any(|aside| aside.starts_with(&format!("{name}.bad-"))), "{what}");
+    }
+}
+
+#[test]
 fn a_channel_whose_place_is_lost_goes_on_behind_its_last_answer_and_nothing_is_answered_twice() {
     for ms in (0..6_000).step_by(61) {
         for (keys, last) in [(true, true), (true, false), (false, true)] {
