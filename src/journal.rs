@@ -7,7 +7,8 @@
 //! begins with a byte, 0 or 1.
 //!
 //! A file that begins with a *base*, records of all that is live, voids every file before it. It is written beside, then
-//! renamed, then the others go: a power cut between any two steps leaves the old log or the new one.
+//! renamed, then the others go: a power cut between any two steps leaves the old log or the new one. The first file of all has
+//! one, if an empty one: its header is never torn by a power cut.
 //!
 //! What decides is here and pure; [`Files`] is all that it asks of a disk.
 

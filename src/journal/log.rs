@@ -66,9 +66,8 @@ impl Log {
                 whole = false;
                 lost.get_or_insert_with(|| format!("records before {name} are missing"));
             }
-            whole &= name != OLD_NAME && said.as_ref().is_ok_and(|said| said.replayed.why_cut.is_none());
             let spoilt = spoilt(&name, &said, bytes.map_or(0, |bytes| bytes.len()), at == 0, at == last);
-            whole &= !spoilt;
+            whole &= name != OLD_NAME && !spoilt && said.is_ok_and(|said| said.replayed.why_cut.is_none());
             if spoilt || reader.hole {
                 lost.get_or_insert_with(|| format!("{name} could not be read whole"));
             }
@@ -98,6 +97,7 @@ impl Log {
         records: impl IntoIterator<Item = R>,
     ) -> Result<usize, Failed> {
         if self.pieces.is_empty() {
+            // the first file has no other before it, which would tell its torn header from a lost one
             self.begin(files, std::iter::empty::<Record>())?;
         }
         let first = self.seq;

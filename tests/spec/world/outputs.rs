@@ -263,7 +263,7 @@ impl World {
     fn store(&mut self, task: Task) {
         self.story.tell(self.at, "store");
         self.vouched.give(self.at, &task);
-        for record in &task.records.iter().collect::<Vec<_>>() {
+        for record in task.records.iter() {
             if let Record::Cursor { link, channel, before: Some(_), .. } = record {
                 self.story.places.entry((link.clone(), channel.clone())).or_insert(self.at);
             }
