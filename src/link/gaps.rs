@@ -162,7 +162,7 @@ impl Link {
         }
     }
 
-    /// Writes what is owed. Called before every record that passes over a gap: a cursor, a turn that was given up, a
+    /// Writes what is owed. Called before every record that passes over a gap: a cursor, the end of a turn, a
     /// letter that falls out.
     pub(super) fn keep_gaps(&mut self, step: &mut Step<'_>) {
         self.date_gaps(step.now.wall_ms);

@@ -45,6 +45,8 @@ impl Link {
         log::info!("{agent}: deliver len={}", said.len());
         let link = self.name();
         if last {
+            // parts of it that found no room: no life gives the turn again, which would count them
+            self.keep_gaps(step);
             let (channel, message) = (about.channel.clone(), about.message.clone());
             Self::keep_end(Record::Turn { link, channel, message, posts: posts.clone() }, step);
         } else {
@@ -77,6 +79,7 @@ impl Link {
 
     /// A turn ended without a reply.
     pub fn silent(&mut self, about: &About, step: &mut Step<'_>) {
+        self.keep_gaps(step);
         let (channel, message) = (about.channel.clone(), about.message.clone());
         step.record(Record::Turn { link: self.name(), channel, message, posts: Vec::new() });
         self.turn_over(about);

@@ -2,6 +2,7 @@
 
 use crate::world::hall::Trouble;
 use crate::world::{Habit, What, World, mins, secs};
+use guild_bridge::agent::Said;
 use guild_bridge::budget;
 use guild_bridge::cli::status::View;
 use guild_bridge::gap::Gap;
@@ -407,6 +408,35 @@ fn what_is_passed_over_is_counted_once_at_whatever_moment_the_daemon_is_killed()
         w.run_for(mins(1));
         assert_eq!((before, counted(&w, Gap::Oversize)), (3, 3), "killed at {ms} ms");
         assert_eq!(w.answers("general"), ["re: m0", "re: m1", "re: m2"], "killed at {ms} ms");
+    }
+}
+
+#[test]
+fn parts_that_found_no_room_stay_counted_when_the_daemon_is_killed_behind_the_end_of_their_turn() {
+    for (ms, silent) in [(0, false), (1_700, false), (3_400, true), (900, true)] {
+        let mut w = World::chatty(ms);
+        w.run_live();
+        w.run_for(ms);
+        w.guild().trouble("post", 1_000, What::Hangs);
+        w.agent().habit = Habit::Hangs;
+        w.say("general", "alice", "everything, please");
+        w.run_for(100);
+        let turn = || w.hands["recruiter"].open[0].id.clone().into();
+        let part = |n| Said::Reply { turn: turn(), text: format!("part {n}").into(), last: false };
+        let end = if silent {
+            Said::None { turn: turn() }
+        } else {
+            Said::Reply { turn: turn(), text: "end".into(), last: true }
+        };
+        let said: Vec<_> = (0..budget::OUTBOX_POSTS + 20).map(part).chain([end]).collect();
+        said.into_iter().for_each(|said| w.says("recruiter", said));
+        w.run_for(100);
+        let before = counted(&w, Gap::OutboxFull);
+        w.crash();
+        w.guild().heal();
+        w.run_for(mins(5));
+        assert_eq!((before, counted(&w, Gap::OutboxFull)), (20, 20), "{ms} ms, silent: {silent}");
+        assert_eq!(w.agent().asked.len(), 1, "a turn that is over is not given again");
     }
 }
 
