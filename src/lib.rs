@@ -44,7 +44,8 @@ pub mod inbox;
 pub mod letters;
 pub mod link;
 pub mod outbox;
-// floor 3: the daemon as one value
+// floor 3: the daemon as one value, and who examines it
+pub mod doctor;
 pub mod relay;
 // floor 4: the world
 pub mod io;

@@ -2,7 +2,7 @@
 //! What it is and how it is driven stand here. Getting connected: `attempt`. Being heard: `live`, `channel`. Messages in:
 //! `list`, `seek`, `recall`, `history`, `intake`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `gaps`, `report`.
 
-mod answers;
+pub mod answers;
 mod attachments;
 mod attempt;
 pub mod calls;

@@ -21,6 +21,9 @@ usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
 
   run                        the daemon, in the foreground
   check                      every fault of the configuration with file, line and field; no network
+  doctor [AGENT]             walks each link step by step, from the key to the history, and asks the agent a test line:
+                             which step fails, what it saw, what to do; the running daemon is left alone
+    --json                   the same as JSON, one line
   status                     what the running daemon says of its links and agents, the worst first
     --json                   the same as JSON, one line
     --wait SECONDS           until every link with a key is live (or --check says yes), at most so long

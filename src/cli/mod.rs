@@ -3,6 +3,7 @@
 mod check;
 mod client;
 mod config;
+mod doctor;
 mod help;
 pub mod letters;
 mod log;
@@ -52,8 +53,8 @@ impl From<Exit> for ExitCode {
 
 /// The commands, and what comes with a later version.
 const COMMANDS: &[&str] =
-    &["run", "check", "status", "send", "tail", "letters", "restart", "reload", "nudge", "config"];
-const LATER: &[&str] = &["doctor", "budget"];
+    &["run", "check", "doctor", "status", "send", "tail", "letters", "restart", "reload", "nudge", "config"];
+const LATER: &[&str] = &["budget"];
 const OPTIONS: &[&str] =
     &["--config", "--state-dir", "--socket", "--json", "--wait", "--check", "--watch", "--help", "--version"];
 
@@ -171,16 +172,20 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
         return Err(format!("{name} comes with a later version").into());
     }
     let lists = name == "letters" && matches!(arguments, [] | ["show", ..]);
-    let fits = |option: &str| name == "status" || lists && option == "--json";
+    let fits = |option: &str| name == "status" || (lists || name == "doctor") && option == "--json";
     if let Some(option) = typed.status_option.filter(|option| !fits(option)) {
         if name == "letters" && option == "--json" {
-            return Err("--json goes with status, letters and letters show, not with letters retry or drop".into());
+            return Err(
+                "--json goes with status, doctor, letters and letters show, not with letters retry or drop".into()
+            );
         }
         return Err(format!("{option} goes with status, not with {name}").into());
     }
     match (name, arguments) {
         ("run", []) => Ok(run::run(&typed, heap)),
         ("check", []) => Ok(check::check(&typed)),
+        ("doctor", []) => Ok(doctor::doctor(&typed, None)),
+        ("doctor", [agent]) => Ok(doctor::doctor(&typed, Some(agent))),
         ("status", []) => Ok(status::status(&typed.socket(), &typed.status)),
         ("letters", []) => Ok(letters::list(&typed.socket(), typed.status.json)),
         ("letters", ["show", key]) => Ok(letters::show(&typed.socket(), key, typed.status.json)),
@@ -199,6 +204,7 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
         ("config", ["from-uci", file]) => Ok(config::from_uci(file)),
         ("config", _) => Err("config takes from-uci [FILE]".into()),
         ("send", _) => Err("send takes AGENT CHANNEL TEXT".into()),
+        ("doctor", _) => Err("doctor takes at most one AGENT".into()),
         ("restart", _) => Err("restart takes AGENT".into()),
         ("tail", _) => Err("tail takes at most one AGENT".into()),
         (known, [extra, ..]) if COMMANDS.contains(&known) => Err(format!("{known} takes no `{extra}`").into()),

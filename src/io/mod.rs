@@ -12,6 +12,7 @@ pub mod clock;
 pub mod control;
 pub mod disk;
 pub mod dns;
+pub mod doctor;
 pub mod http;
 pub mod lossy;
 pub mod notify;

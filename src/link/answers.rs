@@ -116,7 +116,8 @@ impl Link {
 }
 
 /// A status that is no success and no 401.
-pub(super) fn refused_call(what: &str, got: &Got<'_>) -> (Why, Outcome) {
+#[must_use]
+pub fn refused_call(what: &str, got: &Got<'_>) -> (Why, Outcome) {
     let network = Outcome::Failed(Class::Network);
     let said = format!("{what} answered {}", got.status);
     match (got.status, got.retry_after_ms) {
@@ -132,7 +133,8 @@ pub(super) fn refused_call(what: &str, got: &Got<'_>) -> (Why, Outcome) {
 }
 
 /// A 2xx whose body is not what was due: a page means that something else answers.
-pub(super) fn unreadable(got: &Got<'_>, what: &str) -> Why {
+#[must_use]
+pub fn unreadable(got: &Got<'_>, what: &str) -> Why {
     let page = got.content_type.as_deref().is_some_and(|kind| kind.contains("html"))
         || got.body.trim_ascii_start().first() == Some(&b'<');
     let reason = if page { Reason::HttpPortal } else { Reason::HttpBody };
@@ -142,7 +144,8 @@ pub(super) fn unreadable(got: &Got<'_>, what: &str) -> Why {
 
 /// Whether a body begins as an array does. What does not is something else's answer, however long it is: nothing in it is
 /// a row that could be missed.
-pub(super) fn is_array(got: &Got<'_>) -> bool {
+#[must_use]
+pub fn is_array(got: &Got<'_>) -> bool {
     got.body.trim_ascii_start().first() == Some(&b'[')
 }
 

@@ -11,6 +11,7 @@ mod agents;
 mod burst;
 mod churn;
 mod delivery;
+mod doctor;
 mod face;
 mod floods;
 mod frames;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         churn::SCENARIOS,
         burst::SCENARIOS,
         delivery::SCENARIOS,
+        doctor::SCENARIOS,
         letters::SCENARIOS,
         agents::SCENARIOS,
         face::SCENARIOS,

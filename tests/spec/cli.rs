@@ -69,7 +69,7 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
         (&["letters", "--wait", "1"], "--wait goes with status, not with letters"),
         (
             &["letters", "retry", "--json"],
-            "--json goes with status, letters and letters show, not with letters retry or drop",
+            "--json goes with status, doctor, letters and letters show, not with letters retry or drop",
         ),
         (&["letters", "burn"], "letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]"),
         (&["letters", "show"], "letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]"),
@@ -79,6 +79,8 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
         (&["send", "a", "b"], "send takes AGENT CHANNEL TEXT"),
         (&["send", "a", "b", " "], "TEXT is empty"),
         (&["restart"], "restart takes AGENT"),
+        (&["doctor", "a", "b"], "doctor takes at most one AGENT"),
+        (&["doctor", "--wait", "3"], "--wait goes with status, not with doctor"),
         (&["run", "--config"], "missing argument"),
         (&["run", "--config", ""], "--config is empty"),
     ] {
@@ -90,7 +92,7 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
 
 #[test]
 fn what_comes_later_is_refused_as_such() {
-    for arguments in [&["doctor"][..], &["budget"], &["status", "--watch"]] {
+    for arguments in [&["budget"][..], &["status", "--watch"]] {
         let (code, _, err) = bridge(arguments);
         assert!(code == 64 && err.contains("comes with a later version"), "{arguments:?}: {code} {err}");
     }
@@ -103,8 +105,20 @@ fn version_and_help_need_no_configuration() {
     assert!([std::env::consts::ARCH, "features: ", "commit "].iter().all(|part| out.contains(part)), "{out}");
     let (code, out, _) = bridge(&["run", "--help"]);
     assert!(code == 0 && out.lines().all(|line| line.len() <= 120), "{out}");
-    let words =
-        ["run", "check", "status", "--json", "--wait", "--check local", "send", "tail", "letters", "restart", "reload"];
+    let words = [
+        "run",
+        "check",
+        "doctor",
+        "status",
+        "--json",
+        "--wait",
+        "--check local",
+        "send",
+        "tail",
+        "letters",
+        "restart",
+        "reload",
+    ];
     assert!(words.iter().all(|word| out.contains(word)), "{out}");
 }
 

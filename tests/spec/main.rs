@@ -19,6 +19,7 @@ mod contract;
 mod control;
 mod disk;
 mod dns;
+mod doctor;
 mod fabric;
 mod faults;
 mod floors;

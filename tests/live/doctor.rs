@@ -1,0 +1,345 @@
+//! `doctor`: for each fault of the table it names the step and the reason within 30 s, says what mends it, and leaves a
+//! daemon that runs alone.
+
+use crate::guild::authority::Authority;
+use crate::guild::gate::{Gate, Shows};
+use crate::guild::hostile::{Bad, Leg};
+use crate::guild::{Fault, Options, Rejection};
+use crate::scene::{BRIDGE, Scene};
+use crate::{Ended, Scenario};
+use serde_json::{Value, json};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario("doctor_names_step_and_reason_of_each_fault_within_30_s", 300, each_fault),
+    Scenario("doctor_walks_a_good_link_whole_and_leaves_the_daemon_alone", 60, good_link),
+    Scenario("doctor_says_what_it_saw_what_it_means_and_what_mends_it", 30, words),
+    Scenario("doctor_does_not_take_a_silent_guild_for_a_good_one", 40, silent_guild),
+    Scenario("doctor_tells_the_clock_and_the_certificate_that_end_soon", 40, soon),
+    Scenario("doctor_leaves_an_agent_that_connects_by_itself_to_the_daemon", 30, socket_agent),
+];
+
+/// Makes a scene wrong; what it returns has to live as long as the walk.
+type Wrong = fn(&mut Scene) -> Option<Gate>;
+
+const PAGE: &str = "<!doctype html><title>Hotel Wi-Fi</title><p>Please sign in.";
+const NAMES: [&str; 2] = ["127.0.0.1", "localhost"];
+
+/// What is wrong, the step that finds it, its reason.
+const FAULTS: &[(&str, Wrong, &str, &str)] = &[
+    ("no key file", |s| agent(s, "key_file", json!("/nonexistent/key")), "key", "cfg.key_file"),
+    ("a key file that others may read", readable_key, "key", "cfg.key_file"),
+    ("an empty key file", empty_key, "key", "cfg.key_file"),
+    ("a name that does not resolve", |s| hosts(s, "https://no-such-name.invalid"), "dns", "net.dns"),
+    ("nobody listens", |s| hosts(s, "http://127.0.0.1:1"), "tcp", "net.refused"),
+    (
+        "a certificate that is over",
+        |s| tls(s, |p| p.not_after = rcgen::date_time_ymd(2020, 1, 1)),
+        "tls",
+        "tls.expired",
+    ),
+    (
+        "a certificate that begins later",
+        |s| tls(s, |p| p.not_before = rcgen::date_time_ymd(2090, 1, 1)),
+        "tls",
+        "tls.not_yet",
+    ),
+    ("a certificate for another host", other_host, "tls", "tls.name"),
+    ("a certificate of another authority", other_authority, "tls", "tls.unknown_ca"),
+    (
+        "plain text where TLS was due",
+        |s| gate(s, Shows::Garbage(b"HTTP/1.1 400 Bad Request\r\n\r\nplain")),
+        "tls",
+        "tls.failed",
+    ),
+    ("a TLS handshake that is never answered", |s| gate(s, Shows::Silence), "tls", "net.timeout"),
+    ("a file of roots that is gone", |s| guild(s, "extra_ca", json!("/nonexistent/ca.pem")), "tls", "tls.unknown_ca"),
+    ("a key that is refused", refused_key, "mint", "auth.key_refused"),
+    ("a mint of 500", |s| fault(s, Fault::MintStatus(500, None)), "mint", "http.status"),
+    ("a mint that asks to wait", |s| fault(s, Fault::MintStatus(503, Some("60".into()))), "mint", "rate.limited"),
+    ("a mint of 502", |s| fault(s, Fault::MintStatus(502, None)), "mint", "guild.restarting"),
+    ("a mint of no JSON", |s| fault(s, Fault::MintGarbage), "mint", "http.body"),
+    ("a captive portal", |s| fault(s, Fault::MintPage), "mint", "http.portal"),
+    (
+        "a portal that redirects",
+        |s| bad(s, Leg::Mint, Bad::status("302 Found", "location: http://portal.invalid/\r\n")),
+        "mint",
+        "http.portal",
+    ),
+    ("a mint that never answers", |s| bad(s, Leg::Mint, Bad::Hole), "mint", "net.timeout"),
+    ("a mint that hangs up", |s| bad(s, Leg::Mint, Bad::Cut), "mint", "net.closed"),
+    (
+        "what is not HTTP",
+        |s| bad(s, Leg::Mint, Bad::Says(b"220 mail.example ESMTP\r\n".to_vec())),
+        "mint",
+        "net.protocol",
+    ),
+    ("a wrong path", |s| guild(s, "paths", json!({"socket": "/nowhere/"})), "websocket", "cfg.path"),
+    ("a proxy that knows no WebSocket", |s| upgrade(s, "426 Upgrade Required"), "websocket", "cfg.transport"),
+    ("a server that only polls", polling_only, "websocket", "cfg.transport"),
+    ("a proxy whose guild is down", |s| upgrade(s, "502 Bad Gateway"), "websocket", "guild.restarting"),
+    ("an upgrade that is refused", |s| upgrade(s, "403 Forbidden"), "websocket", "auth.connect_error"),
+    (
+        "a web page instead of the upgrade",
+        |s| bad(s, Leg::Upgrade, Bad::answer("200 OK", "text/html", PAGE)),
+        "websocket",
+        "http.portal",
+    ),
+    ("an upgrade that never comes", |s| bad(s, Leg::Upgrade, Bad::Hole), "websocket", "net.timeout"),
+    ("a namespace that is not there", |s| guild(s, "namespace", json!("/nowhere")), "connect", "cfg.namespace"),
+    ("a token that is refused", |s| fault(s, Fault::Reject(Rejection::ConnectError)), "connect", "auth.connect_error"),
+    ("a CONNECT that is never answered", |s| fault(s, Fault::ConnectSilence), "connect", "net.timeout"),
+    ("a soft 41", |s| fault(s, Fault::Reject(Rejection::Soft41)), "channels", "auth.disconnected"),
+    ("a 41 and a close", |s| fault(s, Fault::Reject(Rejection::Close41)), "channels", "auth.disconnected"),
+    ("a list of 500", |s| fault(s, Fault::ChannelsStatus(500)), "channels", "http.status"),
+    ("a list behind a portal", |s| fault(s, Fault::ChannelsPage), "channels", "http.portal"),
+    ("calls that get 401", |s| fault(s, Fault::Unauthorized), "channels", "auth.http_401"),
+    ("a join that is denied", |s| fault(s, Fault::Reject(Rejection::AckNo)), "join", "auth.denied_channel"),
+    (
+        "a join answered by an exception",
+        |s| fault(s, Fault::Reject(Rejection::Exception)),
+        "join",
+        "auth.denied_channel",
+    ),
+    ("a history of 500", |s| fault(s, Fault::HistoryStatus(500)), "history", "http.status"),
+    (
+        "a history behind a portal",
+        |s| bad(s, Leg::History, Bad::answer("200 OK", "text/html", PAGE)),
+        "history",
+        "http.portal",
+    ),
+    ("no such program", |s| exec(s, &["/nonexistent/agent"]), "agent", "agent.missing"),
+    ("an agent that fails", |s| exec(s, &["/bin/sh", "-c", "echo broken >&2; exit 3"]), "agent", "agent.failed"),
+    ("an agent that sleeps", |s| exec(s, &["/bin/sleep", "60"]), "agent", "agent.timeout"),
+    ("an agent of which nobody listens", http_agent, "agent", "agent.missing"),
+];
+
+fn guild(scene: &mut Scene, field: &str, value: Value) -> Option<Gate> {
+    scene.bridge.config["guilds"]["acme"][field] = value;
+    None
+}
+
+fn agent(scene: &mut Scene, field: &str, value: Value) -> Option<Gate> {
+    scene.bridge.config["agents"]["recruiter"][field] = value;
+    None
+}
+
+fn hosts(scene: &mut Scene, url: &str) -> Option<Gate> {
+    guild(scene, "center", json!(url));
+    guild(scene, "url", json!(url))
+}
+
+fn fault(scene: &mut Scene, fault: Fault) -> Option<Gate> {
+    scene.guild.set_fault(fault);
+    None
+}
+
+fn bad(scene: &mut Scene, leg: Leg, bad: Bad) -> Option<Gate> {
+    scene.proxy().by_request();
+    scene.proxy().make_bad(leg, bad);
+    None
+}
+
+fn upgrade(scene: &mut Scene, status: &str) -> Option<Gate> {
+    bad(scene, Leg::Upgrade, Bad::status(status, ""))
+}
+
+fn polling_only(scene: &mut Scene) -> Option<Gate> {
+    let body = r#"{"code":0,"message":"Transport unknown"}"#;
+    bad(scene, Leg::Upgrade, Bad::answer("400 Bad Request", "application/json", body))
+}
+
+fn exec(scene: &mut Scene, argv: &[&str]) -> Option<Gate> {
+    agent(scene, "answer", json!({"exec": argv, "stdin": "text"}));
+    agent(scene, "deadline_s", json!(2))
+}
+
+fn http_agent(scene: &mut Scene) -> Option<Gate> {
+    agent(scene, "answer", json!({"http": "http://127.0.0.1:1/answer"}))
+}
+
+fn readable_key(scene: &mut Scene) -> Option<Gate> {
+    let key = scene.bridge.dir.file("readable", 0o644, "key-1");
+    agent(scene, "key_file", json!(key))
+}
+
+fn empty_key(scene: &mut Scene) -> Option<Gate> {
+    let key = scene.bridge.dir.file("empty", 0o600, "\n");
+    agent(scene, "key_file", json!(key))
+}
+
+fn refused_key(scene: &mut Scene) -> Option<Gate> {
+    scene.guild.with(|guild, _| guild.refuse_agent("recruiter"));
+    None
+}
+
+fn tls(scene: &mut Scene, change: fn(&mut rcgen::CertificateParams)) -> Option<Gate> {
+    let authority = Authority::new();
+    let ca = scene.bridge.dir.file("ca.pem", 0o644, &authority.pem);
+    guild(scene, "extra_ca", json!(ca));
+    gate(scene, Shows::Certificate(authority.server(&NAMES, change)))
+}
+
+fn other_host(scene: &mut Scene) -> Option<Gate> {
+    tls(scene, |params| {
+        params.subject_alt_names = vec![rcgen::SanType::DnsName("elsewhere.example".try_into().unwrap())];
+    })
+}
+
+fn other_authority(scene: &mut Scene) -> Option<Gate> {
+    gate(scene, Shows::Certificate(Authority::new().server(&NAMES, |_| {})))
+}
+
+fn gate(scene: &mut Scene, shows: Shows) -> Option<Gate> {
+    let gate = Gate::before(scene.proxy().port(), shows);
+    hosts(scene, &gate.url());
+    Some(gate)
+}
+
+/// A scene whose every request passes the proxy; no daemon runs.
+fn scene() -> Scene {
+    let mut scene = Scene::proxied(Options::default());
+    let url = scene.proxy().url();
+    hosts(&mut scene, &url);
+    scene
+}
+
+/// `doctor --json`: its exit code and what it found.
+fn walked(scene: &Scene) -> (i32, Value) {
+    let (code, out, err) = scene.bridge.call(&["doctor", "--json"]);
+    (code, serde_json::from_str(&out).unwrap_or_else(|error| panic!("no JSON ({error}): {out}{err}")))
+}
+
+fn steps(found: &Value) -> Vec<Value> {
+    found
+        .as_array()
+        .into_iter()
+        .flatten()
+        .flat_map(|walk| walk["steps"].as_array().cloned().unwrap_or_default())
+        .collect()
+}
+
+fn each_fault() -> Ended {
+    let (next, failures) = (Mutex::new(0..FAULTS.len()), Mutex::new(Vec::new()));
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| {
+                while let Some(at) = next.lock().unwrap().next() {
+                    if let Err(what) = one_fault(at) {
+                        failures.lock().unwrap().push(format!("{}: {what}", FAULTS[at].0));
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().unwrap();
+    assert!(failures.is_empty(), "{} of {} faults:\n{}", failures.len(), FAULTS.len(), failures.join("\n"));
+    Ended::Well
+}
+
+fn one_fault(at: usize) -> Result<(), String> {
+    let (_, make_wrong, step, reason) = FAULTS[at];
+    let mut scene = scene();
+    let _gate = make_wrong(&mut scene);
+    scene.bridge.write();
+    let begun = Instant::now();
+    let (code, found) = walked(&scene);
+    let took = begun.elapsed();
+    let steps = steps(&found);
+    let failed: Vec<&Value> = steps.iter().filter(|found| found["verdict"] == "failed").collect();
+    let [failure] = failed[..] else { return Err(format!("{} steps failed: {found}", failed.len())) };
+    if failure["step"] != step || failure["reason"] != reason {
+        return Err(format!("{step} {reason} was due: {failure}"));
+    }
+    let said = |field: &str| failure[field].as_str().is_some_and(|text| text.len() > 10);
+    if code != 1 || !["seen", "means", "mend"].into_iter().all(said) {
+        return Err(format!("exit code {code}: {failure}"));
+    }
+    if took > Duration::from_secs(30) {
+        return Err(format!("it took {took:?}"));
+    }
+    if scene.guild.with(|guild, _| guild.offered_twice()) != 0 {
+        return Err("a token was offered twice".into());
+    }
+    Ok(())
+}
+
+fn good_link() -> Ended {
+    let mut scene = Scene::new(Options::default()).live();
+    scene.talk("before", 10);
+    let (code, found) = walked(&scene);
+    assert_eq!(code, 0, "{found}");
+    let walked: Vec<String> =
+        steps(&found).iter().map(|s| format!("{} {}", s["step"], s["verdict"]).replace('"', "")).collect();
+    let wanted = "key ok|clock ok|dns ok|tcp ok|mint ok|clock ok|websocket ok|engine.io ok|connect ok|channels \
+        ok|join ok|history ok|post untried|agent ok";
+    assert_eq!(walked.join("|"), wanted);
+    scene.talk("after", 10);
+    assert_eq!(scene.number("attempts"), 1, "the daemon's own link stayed");
+    assert_eq!(scene.replies(), ["re: before", "re: after"], "nothing of the walk was posted");
+    scene.end()
+}
+
+fn words() -> Ended {
+    let scene = Scene::new(Options::default());
+    scene.guild.with(|guild, _| guild.refuse_agent("recruiter"));
+    scene.bridge.write();
+    let (code, out, err) = scene.bridge.call(&["doctor", "recruiter"]);
+    assert_eq!((code, err.as_str()), (1, ""), "{out}");
+    for said in [
+        "recruiter in acme:\n",
+        "auth.key_refused: the mint answered 401\n",
+        "it means: the guild's center refuses this agent's id or key\n",
+        "to mend it: correct agents.recruiter.id, or write the agent's key into ",
+    ] {
+        assert!(out.contains(said), "{said:?} is missing:\n{out}");
+    }
+    assert!(!out.contains("key-1"), "{out}");
+    let (code, _, err) = scene.bridge.call(&["doctor", "nobody"]);
+    assert!(code == 64 && err.contains("has no agent nobody"), "{code} {err}");
+    Ended::Well
+}
+
+/// The rejection that this program exists for: everything is answered, and nothing will ever be heard.
+fn silent_guild() -> Ended {
+    let mut scene = scene();
+    fault(&mut scene, Fault::Reject(Rejection::Silent));
+    scene.bridge.write();
+    let (code, found) = walked(&scene);
+    let join = steps(&found).into_iter().find(|found| found["step"] == "join").expect("a step of the joins");
+    assert!(join["verdict"] == "look" && code == 0, "{code} {join}");
+    assert!(join["seen"].as_str().is_some_and(|seen| seen.contains("nothing was said yet that could prove")), "{join}");
+    Ended::Well
+}
+
+fn soon() -> Ended {
+    let mut scene = scene();
+    let in_days = |days: u64| std::time::SystemTime::now() + Duration::from_secs(days * 86_400);
+    let day = humantime::format_rfc3339(in_days(6)).to_string();
+    let part = |range: std::ops::Range<usize>| day[range].parse::<u16>().unwrap();
+    let (year, month, day) = (i32::from(part(0..4)), part(5..7) as u8, part(8..10) as u8);
+    let authority = Authority::new();
+    let config = authority.server(&NAMES, |params| params.not_after = rcgen::date_time_ymd(year, month, day));
+    let ca = scene.bridge.dir.file("ca.pem", 0o644, &authority.pem);
+    guild(&mut scene, "extra_ca", json!(ca));
+    let _gate = gate(&mut scene, Shows::Certificate(config));
+    scene.bridge.write();
+    let (code, found) = walked(&scene);
+    let tls = steps(&found).into_iter().find(|found| found["step"] == "tls").expect("a step of TLS");
+    assert!(tls["verdict"] == "look" && code == 0, "{code} {tls}");
+    assert!(tls["seen"].as_str().is_some_and(|seen| seen.contains("good for 5 more day(s)")), "{tls}");
+    Ended::Well
+}
+
+fn socket_agent() -> Ended {
+    let mut scene = Scene::new(Options::default());
+    let path = scene.bridge.dir.0.join("agent.sock");
+    agent(&mut scene, "answer", json!({"socket": path}));
+    scene.bridge.write();
+    let (code, found) = walked(&scene);
+    let last = steps(&found).pop().expect("steps");
+    assert!(code == 0 && last["step"] == "agent" && last["verdict"] == "untried", "{code} {last}");
+    assert!(!path.exists(), "{BRIDGE} doctor opens no socket of the daemon's");
+    Ended::Well
+}
