@@ -20,7 +20,7 @@ pub trait Files {
     /// Why it cannot be used.
     fn ready(&mut self) -> Result<(), Failed>;
 
-    /// Names of what is in the directory.
+    /// Names of what is in the directory: at least those of a log and of what was set aside.
     ///
     /// # Errors
     /// As the disk says.

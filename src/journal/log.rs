@@ -239,7 +239,7 @@ impl Log {
     fn give_up_what_is_there(&mut self, files: &mut dyn Files) -> Result<(), Failed> {
         let names = self.see(files)?;
         if !names.is_empty() {
-            log::warn!("a journal is in the state directory that was not there at the start: it is set aside");
+            log::warn!("a journal is in the state directory that was not there at the start: it is not read");
         }
         self.pieces = names.into_iter().map(|name| Piece { name, spoilt: true }).collect();
         Ok(())
@@ -251,7 +251,7 @@ impl Log {
         for piece in self.pieces.drain(..count) {
             let gone = if piece.spoilt {
                 aside = true;
-                files.rename(&piece.name, &segment::aside(&piece.name, self.wall_s))
+                set_aside(files, &piece.name, self.wall_s)
             } else {
                 files.remove(&piece.name)
             };
@@ -264,30 +264,42 @@ impl Log {
     }
 }
 
-/// Whether a file is to be set aside, which is said. A header is torn only where a file goes on from another: the first has
-/// its header before it has its name.
+/// Whether a file is to be set aside; why is said. A header or a base is torn only where a file goes on from another: the
+/// first has both before it has its name.
 fn spoilt(name: &str, said: &Result<Said, Failed>, bytes: usize, first: bool, last: bool) -> bool {
     let headless = first && said.as_ref().is_ok_and(|said| said.headless);
+    let baseless = first && said.as_ref().is_ok_and(|said| said.baseless);
     let (why, good) = match said {
         Ok(said) => match said.replayed.why_cut {
             None if headless => ("it is empty".to_owned(), 0),
+            None if baseless => ("what it begins with is not all there".to_owned(), said.replayed.good_bytes),
             None => return false,
             Some(why) => (why.to_owned(), said.replayed.good_bytes),
         },
         Err(failed) => (failed.0.clone(), 0),
     };
     let rest = bytes.saturating_sub(good);
-    let torn = !headless && said.as_ref().is_ok_and(|said| !said.foreign && !said.broken);
+    let torn = !headless && !baseless && said.as_ref().is_ok_and(|said| !said.foreign && !said.broken);
     if last && torn && rest <= budget::JOURNAL_UNSURE_BYTES {
         log::warn!("{name}: the journal's last {rest} bytes are dropped: {why}");
         return false;
     }
     log::warn!(
-        "{name}: the journal cannot be read beyond byte {good}: {why}; it is set aside as {name}.bad-…; a channel whose \
-         place is lost with it goes on behind the last message that history shows as answered, or begins at its end; \
-         remove the file when you have looked at it"
+        "{name}: the journal cannot be read beyond byte {good}: {why}; a channel whose place is lost with it goes on behind \
+         the last message that history shows as answered, or begins at its end"
     );
     true
+}
+
+/// Renames a file that cannot be read, and says so once it is done.
+fn set_aside(files: &mut dyn Files, name: &str, wall_s: u64) -> Result<(), Failed> {
+    let aside = segment::aside(name, wall_s);
+    let done = files.rename(name, &aside);
+    match &done {
+        Ok(()) => log::warn!("{name} is set aside as {aside}: remove it when you have looked at it"),
+        Err(failed) => log::warn!("{name} cannot be set aside, and is tried again with the next journal: {failed}"),
+    }
+    done
 }
 
 /// The oldest of what was set aside goes.

@@ -16,7 +16,7 @@ pub(super) struct Reader {
 }
 
 /// What one file said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Said {
     pub(super) replayed: Replayed,
     /// It is not of this version, or not of this log: nothing of it counts.
@@ -29,6 +29,8 @@ pub(super) struct Said {
     pub(super) broken: bool,
     /// It has no header, or not all of one.
     pub(super) headless: bool,
+    /// Its base is not whole.
+    pub(super) baseless: bool,
 }
 
 /// How a replay went.
@@ -60,8 +62,7 @@ impl Reader {
 
     /// Reads the next file.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Said {
-        let replayed = Replayed::default();
-        let mut said = Said { replayed, foreign: false, based: false, missing: false, broken: false, headless: false };
+        let mut said = Said::default();
         if let Some(rest) = bytes.strip_prefix(OLD_HEADER) {
             said.replayed.good_bytes = OLD_HEADER.len();
             self.records(rest, false, &mut said.replayed, |bytes, _| wire::decode_old(bytes));
@@ -94,7 +95,7 @@ impl Reader {
                 said.replayed.good_bytes += base_bytes;
             } else {
                 // what it has of its records is true; what it does not say may be in the files before it
-                (self.hole, self.next) = (true, header.first);
+                (self.hole, self.next, said.baseless) = (true, header.first, true);
             }
         } else if header.first < self.next {
             said.foreign = true;

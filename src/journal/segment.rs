@@ -89,6 +89,18 @@ pub(super) fn number(of: &str) -> Option<u64> {
     number.filter(|number| name(*number) == of)
 }
 
+/// Whether a file of this name is read at the start.
+#[must_use]
+pub fn is_of_a_log(name: &str) -> bool {
+    name == OLD_NAME || number(name).is_some()
+}
+
+/// Whether a file of this name was set aside.
+#[must_use]
+pub fn is_set_aside(name: &str) -> bool {
+    set_aside_at(name).is_some()
+}
+
 /// What a file is called that was set aside at this second.
 pub(super) fn aside(name: &str, wall_s: u64) -> String {
     format!("{name}.bad-{wall_s}")

@@ -1,13 +1,13 @@
 //! The journal's files for real: one directory, one daemon at a time, one file open.
 
-use crate::journal::{Failed, Files};
+use crate::journal::{Failed, Files, segment};
 use rustix::fs::{FlockOperation, OFlags};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// Names of a journal that are looked at: one of ours has some ten. What else is in the directory does not count.
+/// Files of a journal that are looked at: one of ours has some ten. What else is in the directory does not count.
 const NAMES: usize = 4096;
 
 /// The state directory.
@@ -86,11 +86,22 @@ impl Files for RealFiles {
     fn list(&mut self) -> Result<Vec<String>, Failed> {
         let entries = std::fs::read_dir(&self.directory).map_err(|error| self.failed(&self.directory, &error))?;
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
-        let names: Vec<_> = names.filter(|name| name.starts_with("journal")).take(NAMES + 1).collect();
-        if names.len() > NAMES {
-            return Err(Failed(format!("{} has more than {NAMES} journals", self.directory.display())));
+        let (mut ours, mut aside) = (Vec::new(), Vec::new());
+        for name in names {
+            match segment::is_set_aside(&name) {
+                true if aside.len() < NAMES => aside.push(name),
+                false if segment::is_of_a_log(&name) && ours.len() <= NAMES => ours.push(name),
+                true | false => {}
+            }
         }
-        Ok(names)
+        if ours.len() > NAMES {
+            let directory = self.directory.display();
+            return Err(Failed(format!(
+                "{directory} has more than {NAMES} files journal.NUMBER, which no daemon wrote: move them away"
+            )));
+        }
+        ours.append(&mut aside);
+        Ok(ours)
     }
 
     fn read(&mut self, name: &str, max: usize) -> Result<Vec<u8>, Failed> {
@@ -179,8 +190,10 @@ fn lock(directory: &Path) -> Result<Locked, Error> {
     let path = directory.join("lock");
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags(OFlags::NOFOLLOW));
-    let mut file =
-        options.open(&path).map_err(|error| Error::new(error.kind(), format!("{}: {error}", path.display())))?;
+    let mut file = options.open(&path).map_err(|error| {
+        let why = in_the_way(&path).unwrap_or_else(|| error.to_string());
+        Error::new(error.kind(), format!("{}: {why}", path.display()))
+    })?;
     match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {
             // a full disk has no room for who it is, and still the lock counts
@@ -195,4 +208,16 @@ fn lock(directory: &Path) -> Result<Locked, Error> {
         }
         Err(errno) => Err(errno.into()),
     }
+}
+
+/// What stands where the lock is to be, and what to do; none where that is a file, or nothing.
+fn in_the_way(path: &Path) -> Option<String> {
+    let kind = std::fs::symlink_metadata(path).ok()?.file_type();
+    let what = match (kind.is_file(), kind.is_symlink(), kind.is_dir()) {
+        (true, ..) => return None,
+        (_, true, _) => "a link",
+        (_, _, true) => "a directory",
+        (false, false, false) => "something that is no file",
+    };
+    Some(format!("{what} stands where the daemon makes a file: remove it, or move it away"))
 }

@@ -1,6 +1,7 @@
 //! What somebody else put into the state directory, or took out of it.
 
 use super::{anew, aside, channels, opened, path, task};
+use crate::world::log;
 use guild_bridge::io::disk::Disk;
 use guild_bridge::journal::Kept;
 use guild_bridge::port::Stored;
@@ -103,6 +104,51 @@ fn a_crowd_of_other_files_hides_no_journal() {
     written(disk.store(anew(1, "c1")));
     drop(disk);
     assert_eq!(channels(&memory(&path).1), ["c1"]);
+}
+
+#[test]
+fn a_crowd_of_names_like_a_journals_hides_none() {
+    for like in ["journal-", "journal.bak.", "journal.000001.old", "journal.000001.bad-1"] {
+        let path = path();
+        written(memory(&path).0.store(anew(1, "c1")));
+        (0..4_200).for_each(|n| std::fs::write(path.join(format!("{like}{n}")), "").unwrap());
+        let (disk, kept) = memory(&path);
+        assert_eq!((channels(&kept), disk.mode().0), (vec!["c1"], "memory"), "{like}");
+        std::fs::remove_dir_all(&path).unwrap();
+    }
+}
+
+#[test]
+fn what_stands_where_the_lock_is_made_is_told_with_what_to_do() {
+    let link = |path: &Path| symlink("/nowhere", path.join("lock")).unwrap();
+    let directory = |path: &Path| std::fs::create_dir(path.join("lock")).unwrap();
+    let socket = |path: &Path| drop(std::os::unix::net::UnixListener::bind(path.join("lock")).unwrap());
+    for (path, what) in
+        [(with(link), "a link"), (with(directory), "a directory"), (with(socket), "something that is no file")]
+    {
+        let (mode, detail) = memory(&path).0.mode();
+        let told =
+            format!("{}/lock: {what} stands where the daemon makes a file: remove it, or move it away", path.display());
+        assert_eq!((mode, detail.contains(&told)), ("none", true), "{detail}");
+    }
+}
+
+#[test]
+fn what_is_set_aside_is_said_once_it_is_done() {
+    let path = with(|path| std::fs::write(path.join("journal.999999999999999999"), "from elsewhere").unwrap());
+    log::begin();
+    let (mut disk, _) = memory(&path);
+    assert!(disk.store(anew(1, "c1")).unwrap().failed.is_some());
+    let lines = log::lines();
+    let told = |lines: &[String], what: &str| lines.iter().filter(|line| line.contains(what)).count();
+    assert_eq!((told(&lines, "it is not a journal"), told(&lines, "set aside")), (1, 0), "{lines:?}");
+    drop(disk);
+    std::fs::rename(path.join("journal.999999999999999999"), path.join("journal.000007")).unwrap();
+    log::begin();
+    written(memory(&path).0.store(anew(1, "c1")));
+    let (lines, aside) = (log::lines(), aside(&path));
+    let done = format!("journal.000007 is set aside as {}: remove it when you have looked at it", aside[0]);
+    assert_eq!((aside.len(), told(&lines, &done)), (1, 1), "{lines:?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{any_record, cursor, forget, journal, kept, place, post, posted, turn
 use crate::world::Disk;
 use fastrand::Rng;
 use guild_bridge::budget;
-use guild_bridge::journal::segment::{self, Header};
+use guild_bridge::journal::segment::{self, HEADER_BYTES, Header};
 use guild_bridge::journal::{Kept, Log, Record, encode, replay};
 
 const WALL_MS: u64 = 1_795_448_119_306;
@@ -350,6 +350,24 @@ fn a_journal_whose_only_header_is_damaged_is_set_aside_and_counted() {
             let aside = aside(&disk);
             assert_eq!((aside.len(), disk.bytes(&aside[0])), (1, bytes.as_slice()), "{what}, base {base}");
         }
+    }
+}
+
+#[test]
+fn a_journal_whose_base_is_not_all_there_is_set_aside_and_counted() {
+    let made = || {
+        let mut disk = Disk::new(7);
+        let (mut log, _) = opened(&mut disk);
+        log.begin(&mut disk, &[cursor("c", None, Some("1")), turn("c", "2", vec![post("k", "x")])]).unwrap();
+        disk
+    };
+    let whole = made().bytes(&made().last_name()).to_vec();
+    for end in HEADER_BYTES..whole.len() {
+        let mut disk = made();
+        disk.put(&disk.last_name(), &whole[..end]);
+        assert!(loss(&mut disk).is_some(), "cut to {end} bytes");
+        let aside = aside(&disk);
+        assert_eq!((aside.len(), disk.bytes(&aside[0])), (1, &whole[..end]), "cut to {end} bytes");
     }
 }
 
