@@ -9,6 +9,7 @@ mod agent_pointer;
 mod agent_socket;
 mod agent_stdio;
 mod agent_template;
+mod asked;
 mod backoff;
 mod budget;
 mod burst;

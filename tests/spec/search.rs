@@ -1,11 +1,11 @@
-//! `cargo test --test seeds -- [--seeds N] [--from K] [--jobs N] [--seed S] [--replay FILE|TEXT]`: random schedules of
-//! faults in the simulated world, on every core; a failing one is printed, shrunk, and printed again. The closing line is
-//! that of every test here: `N passed, N failed, N skipped`.
+//! `cargo test --test seeds -- --help`: random schedules of faults in the simulated world, on every core; a failing one is
+//! printed, shrunk, and printed again. The closing line is that of every test here: `N passed, N failed, N skipped`.
 #![allow(clippy::unwrap_used, clippy::string_slice, clippy::disallowed_methods, missing_docs)]
 
 mod seeds;
 mod world;
 
+use seeds::asked::{self, Asked};
 use seeds::schedule::Schedule;
 use seeds::{Failure, draw, report, run, tell};
 use std::collections::BTreeMap;
@@ -14,48 +14,18 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
-const USAGE: &str =
-    "cargo test --test seeds -- [--seeds N] [--from K] [--jobs N] [--seed S] [--replay FILE|TEXT] [--list] [--help]";
-/// Schedules that are played where nobody says how many: what CI asks for.
-const SEEDS: u64 = 10_000;
+const HELP: &str = "cargo test --test seeds -- [OPTION]…: random schedules of faults in the simulated world
+  --seeds N        play N schedules (default: 10000)
+  --from K         begin at seed K (default: 0)
+  --jobs N         play N side by side (default: one a core)
+  --seed S         play the schedule of seed S alone and tell its whole story
+  --replay WHAT    the same for a schedule that was printed: its text, or a file that holds it
+  --list           list the one test, random_schedules
+  --help           this
+Options of the standard harness (--exact, --nocapture, --format, --test-threads, …) are understood and change nothing else.
+A failing schedule is printed, shrunk and printed again; then the exit code is not 0. 64: the command line is wrong.";
 /// Failing schedules that are shrunk and told; more are only counted.
 const TOLD: usize = 3;
-
-#[derive(Default)]
-struct Asked {
-    seeds: Option<u64>,
-    from: u64,
-    jobs: Option<usize>,
-    seed: Option<u64>,
-    replay: Option<String>,
-    list: bool,
-    help: bool,
-    filters: Vec<String>,
-}
-
-impl Asked {
-    fn read(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut asked = Self::default();
-        while let Some(arg) = args.next() {
-            let mut value = || args.next().ok_or(format!("{arg} wants a value"));
-            let number = |text: String| text.parse::<u64>().map_err(|_| format!("{arg} {text}: not a number"));
-            match arg.as_str() {
-                "--seeds" => asked.seeds = Some(number(value()?)?),
-                "--from" => asked.from = number(value()?)?,
-                "--jobs" => asked.jobs = Some(number(value()?)?.max(1) as usize),
-                "--seed" => asked.seed = Some(number(value()?)?),
-                "--replay" => asked.replay = Some(value()?),
-                "--list" => asked.list = true,
-                "--help" | "-h" => asked.help = true,
-                // those of the standard harness that take a value
-                "--test-threads" | "--format" | "--color" | "--logfile" | "--skip" => drop(value()?),
-                flag if flag.starts_with('-') => {}
-                _ => asked.filters.push(arg),
-            }
-        }
-        Ok(asked)
-    }
-}
 
 /// What all threads together came to.
 #[derive(Default)]
@@ -65,34 +35,20 @@ struct Sum {
 }
 
 fn main() -> ExitCode {
-    let asked = match Asked::read(std::env::args().skip(1)) {
-        Ok(asked) => asked,
-        Err(why) => {
-            eprintln!("{why}");
-            return ExitCode::from(64);
-        }
+    let wrong = |why: String| {
+        eprintln!("{why}");
+        ExitCode::from(64)
     };
-    if asked.help {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
+    match asked::read(std::env::args().skip(1)) {
+        Ok(Asked::Help) => println!("{}", HELP),
+        Ok(Asked::List(name)) => name.iter().for_each(|name| println!("{name}: test")),
+        Ok(Asked::Nothing(why)) => println!("{why}\n0 passed, 0 failed, 0 skipped"),
+        Ok(Asked::Many { from, end, jobs }) => return play_many(from, end, jobs),
+        Ok(Asked::One(seed)) => return play_one(&draw::draw(seed)),
+        Ok(Asked::Replay(given)) => return replayed(&given).map_or_else(wrong, |schedule| play_one(&schedule)),
+        Err(why) => return wrong(why),
     }
-    // `cargo test NAME` names a test of another target
-    let named = asked.filters.is_empty() || asked.filters.iter().any(|f| "random_schedules".contains(f.as_str()));
-    if asked.list || !named {
-        if named {
-            println!("random_schedules: test");
-        }
-        return ExitCode::SUCCESS;
-    }
-    let one = asked.seed.map(draw::draw).map(Ok).or_else(|| asked.replay.as_deref().map(replayed));
-    match one {
-        Some(Ok(schedule)) => play_one(&schedule),
-        Some(Err(why)) => {
-            eprintln!("{why}");
-            ExitCode::from(64)
-        }
-        None => play_many(&asked),
-    }
+    ExitCode::SUCCESS
 }
 
 /// The text itself, or a file that holds it.
@@ -118,19 +74,17 @@ fn play_one(schedule: &Schedule) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn play_many(asked: &Asked) -> ExitCode {
-    let (count, from) = (asked.seeds.unwrap_or(SEEDS), asked.from);
+/// Those of these seeds, the last not among them.
+fn play_many(from: u64, end: u64, jobs: Option<usize>) -> ExitCode {
     let cores = std::thread::available_parallelism().map_or(1, |n| n.get());
     let (next, done, sum) = (AtomicU64::new(from), AtomicU64::new(0), Mutex::new(Sum::default()));
     let (began, enough) = (Instant::now(), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        for _ in 0..asked.jobs.unwrap_or(cores) {
+        for _ in 0..jobs.unwrap_or(cores) {
             scope.spawn(|| {
                 while !enough.load(Ordering::Relaxed) {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= from + count {
-                        break;
-                    }
+                    let step = |next: u64| (next < end).then(|| next + 1);
+                    let Ok(seed) = next.fetch_update(Ordering::Relaxed, Ordering::Relaxed, step) else { break };
                     let schedule = draw::draw(seed);
                     let failed = run(&schedule).err();
                     note(&sum, schedule, failed);

@@ -2,6 +2,7 @@
 //! value: it is drawn from its seed, played without further choice, and, where it fails, shrunk to the shortest that
 //! still fails in the same way. `cargo test --test seeds -- --seeds 10000` plays more; `--replay` plays one again.
 
+pub mod asked;
 pub mod deeds;
 pub mod draw;
 pub mod hold;
