@@ -26,6 +26,7 @@ usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
     --json                   the same as JSON, one line
   status                     what the running daemon says of its links and agents, the worst first
     --json                   the same as JSON, one line
+    --watch                  the same again every second, in place, until interrupted
     --wait SECONDS           until every link with a key is live (or --check says yes), at most so long
     --check local            yes when the daemon answers: its loop turns; links do not count
     --check guild            yes when every link with a key is live, or unproven without a fault

@@ -16,6 +16,7 @@ mod send;
 pub mod status;
 mod tail;
 pub mod unit;
+pub mod watch;
 
 use crate::config::schema::nearest;
 use crate::text::plain;
@@ -145,7 +146,10 @@ fn parse(mut parser: Parser) -> Result<Asked, Usage> {
                 });
                 typed.status_option = Some("--check");
             }
-            Arg::Long("watch") => return Err("--watch comes with a later version".into()),
+            Arg::Long("watch") => {
+                typed.status.watch = true;
+                typed.status_option = Some("--watch");
+            }
             Arg::Value(word) => typed.words.push(word),
             Arg::Long(name) => return Err(unknown("option", &format!("--{name}"), OPTIONS)),
             Arg::Short(letter) => return Err(format!("unknown option -{letter}").into()),
@@ -180,6 +184,9 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
             );
         }
         return Err(format!("{option} goes with status, not with {name}").into());
+    }
+    if typed.status.watch && (typed.status.wait_s.is_some() || typed.status.check.is_some()) {
+        return Err("--watch goes without --wait and --check".into());
     }
     match (name, arguments) {
         ("run", []) => Ok(run::run(&typed, heap)),

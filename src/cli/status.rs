@@ -2,11 +2,12 @@
 
 use super::client::{ANSWER_MS, Answer, Daemon, Silence};
 use super::said::{self, Said};
-use super::{Exit, complain, plain, put};
+use super::{Exit, complain, plain, put, watch};
 use crate::gap::Gap;
 use crate::io::clock;
 use crate::io::control::Request;
 use crate::reason::Reason;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::time::Duration;
 
@@ -22,6 +23,8 @@ pub struct Wish {
     pub wait_s: Option<u64>,
     /// What yes means.
     pub check: Option<Check>,
+    /// Again and again, in place.
+    pub watch: bool,
 }
 
 /// What `--check` asks.
@@ -41,6 +44,41 @@ pub struct View {
     links: Vec<LinkView>,
     agents: Vec<AgentView>,
     process: ProcessView,
+    paint: Paint,
+}
+
+/// Colours for states, where there is a terminal to show them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Paint {
+    /// Plain text.
+    #[default]
+    None,
+    /// SGR colours (ECMA-48, section 8.3.117).
+    Colours,
+}
+
+impl Paint {
+    /// Colours when standard output is a terminal, unless `NO_COLOR` is set or `TERM` is `dumb`.
+    #[must_use]
+    pub fn of_terminal() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        if std::io::stdout().is_terminal() && !refused { Self::Colours } else { Self::None }
+    }
+
+    /// Green for what is well, yellow for what is on its way, red for what somebody has to look at.
+    fn state(self, state: &str) -> String {
+        let word = plain(state);
+        let colour = match state {
+            "live" | "ready" | "busy" => 32,
+            "minting" | "connecting" | "joining" | "unproven" | "backoff" => 33,
+            _ => 31,
+        };
+        match self {
+            Self::None => word,
+            Self::Colours => format!("\x1b[{colour}m{word}\x1b[0m"),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +137,9 @@ struct ProcessView {
 
 /// Asks once, or until yes; prints what came last.
 pub fn status(socket: &Path, wish: &Wish) -> Exit {
+    if wish.watch {
+        return watch::watch(socket, wish.json);
+    }
     let deadline = wish.wait_s.map(|seconds| clock::now().at.after_ms(seconds * 1000));
     loop {
         let answer = ask(socket);
@@ -112,13 +153,13 @@ pub fn status(socket: &Path, wish: &Wish) -> Exit {
             continue;
         }
         return match answer {
-            Ok((json, view)) => tell(&json, &view, wish, good),
+            Ok((json, view)) => tell(&json, &view.painted(Paint::of_terminal()), wish, good),
             Err(silence) => silence.exit(),
         };
     }
 }
 
-fn ask(socket: &Path) -> Result<(String, View), Silence> {
+pub(super) fn ask(socket: &Path) -> Result<(String, View), Silence> {
     let deadline = clock::now().at.after_ms(ANSWER_MS);
     let request = Request { cmd: "status".to_owned(), ..Request::default() };
     let json = match Daemon::ask(socket, &request)?.next(Some(deadline))? {
@@ -164,7 +205,15 @@ impl View {
             links: said.list("links", LinkView::of),
             agents: said.list("agents", AgentView::of),
             process: said.some("process").map(|said| ProcessView::of(&said)).unwrap_or_default(),
+            paint: Paint::None,
         }
+    }
+
+    /// With colours, or without.
+    #[must_use]
+    pub fn painted(mut self, paint: Paint) -> Self {
+        self.paint = paint;
+        self
     }
 
     /// What stands against a yes, a line each. Without `check`: every link with a key must be live. A link without a
@@ -208,9 +257,9 @@ impl View {
         out += "\n\n";
         let mut links: Vec<_> = self.links.iter().collect();
         links.sort_by_key(|link| link.rank());
-        links.iter().for_each(|link| out += &link.lines(wall_ms));
+        links.iter().for_each(|link| out += &link.lines(wall_ms, self.paint));
         out.push('\n');
-        self.agents.iter().for_each(|agent| out += &agent.line());
+        self.agents.iter().for_each(|agent| out += &agent.line(self.paint));
         out
     }
 }
@@ -260,9 +309,9 @@ impl LinkView {
         ORDER.iter().position(|state| *state == self.state).map_or(0, |place| place + 1)
     }
 
-    fn lines(&self, wall_ms: u64) -> String {
+    fn lines(&self, wall_ms: u64, paint: Paint) -> String {
         let age = |at: &str| age(at, wall_ms);
-        let mut out = format!("{}: {}", self.name(), plain(&self.state));
+        let mut out = format!("{}: {}", self.name(), paint.state(&self.state));
         if let Some(since) = age(&self.since) {
             out += &format!(" for {since}");
         }
@@ -385,12 +434,12 @@ impl AgentView {
         }
     }
 
-    fn line(&self) -> String {
+    fn line(&self, paint: Paint) -> String {
         let mut out = format!(
             "{} ({}): {}, {} open, {} waiting, {} done",
             plain(&self.agent),
             plain(&self.transport),
-            plain(&self.state),
+            paint.state(&self.state),
             self.turns_open,
             self.waiting,
             self.turns_done

@@ -24,6 +24,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("a_configuration_fault_exits_78_and_names_file_line_and_field", 10, configuration_fault),
     Scenario("an_agent_without_a_usable_key_is_unbound_and_harms_nobody", 30, unbound),
     Scenario("status_answers_with_its_exit_code", 30, status_codes),
+    Scenario("status_watch_redraws_in_place_and_outlives_the_daemon", 40, watch),
     Scenario("without_a_daemon_status_exits_69_and_wrong_usage_64", 10, no_daemon),
     Scenario("no_writable_state_is_a_mode_that_status_names", 30, no_state),
     Scenario("version_and_help_need_no_configuration", 10, version),
@@ -273,5 +274,40 @@ fn idle_memory() -> Ended {
     std::thread::sleep(Duration::from_secs(5));
     let Some((peak, own)) = scene.bridge.memory_kb() else { return Ended::Skipped("no /proc here".into()) };
     println!("  idle over TLS: VmHWM {peak} kB, RssAnon {own} kB (this build, not the release)");
+    scene.end()
+}
+
+/// On a terminal of 100 columns.
+fn watch() -> Ended {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let mut scene = Scene::new(Options::default()).live();
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it can be used");
+    let name = ptsname(&terminal, Vec::new()).expect("it has a name").into_string().unwrap();
+    let side = std::fs::OpenOptions::new().read(true).write(true).open(name).expect("its other side");
+    let size = rustix::termios::Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
+    rustix::termios::tcsetwinsize(&side, size).expect("it takes a size");
+    let mut command = scene.bridge.command(&["status", "--watch"]);
+    command.env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null()).stdout(side);
+    let mut child = command.spawn().expect("it starts");
+    drop(command);
+    let mut reader = std::fs::File::from(terminal);
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+    let sink = seen.clone();
+    std::thread::spawn(move || {
+        let mut bytes = [0; 4096];
+        while let Ok(n @ 1..) = std::io::Read::read(&mut reader, &mut bytes) {
+            sink.lock().unwrap().push_str(&String::from_utf8_lossy(&bytes[..n]));
+        }
+    });
+    let shows = |what: &str| seen.lock().unwrap().rsplit("\x1b[H").nth(1).is_some_and(|frame| frame.contains(what));
+    wait_for("a live link in green", 8, || shows("recruiter in acme: \x1b[32mlive\x1b[0m"));
+    wait_for("a third frame", 8, || seen.lock().unwrap().matches("\x1b[H").count() >= 3);
+    scene.bridge.kill();
+    wait_for("the daemon's absence", 8, || shows("no daemon answers at"));
+    scene.bridge.spawn();
+    wait_for("its return", 12, || shows("recruiter in acme: \x1b[32mlive\x1b[0m"));
+    let _ = child.kill();
+    let _ = child.wait();
     scene.end()
 }

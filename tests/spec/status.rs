@@ -1,4 +1,5 @@
-use guild_bridge::cli::status::{Check, View};
+use guild_bridge::cli::status::{Check, Paint, View};
+use guild_bridge::cli::watch::frame;
 
 /// 2026-11-23T12:00:00Z
 const NOON_MS: u64 = 1_795_435_200_000;
@@ -136,4 +137,31 @@ fn letters_are_shown_with_what_to_do() {
         screen.contains("    2 replies were refused for good and are kept: see guild-bridge letters\n"),
         "{screen}"
     );
+}
+
+#[test]
+fn colours_are_for_terminals_and_change_no_word() {
+    let states = ["live", "unproven", "deaf", "of a newer daemon"];
+    for (state, colour) in states.into_iter().zip([32, 33, 31, 31]) {
+        let (plain, painted) = (screen(state, ""), one(state, "").painted(Paint::Colours).screen(NOON_MS));
+        let wanted = format!("rex in acme: \x1b[{colour}m{state}\x1b[0m for 1m 30s");
+        assert!(painted.contains(&wanted) && !plain.contains('\x1b'), "{painted}");
+        assert_eq!(painted.replace(&format!("\x1b[{colour}m"), "").replace("\x1b[0m", ""), plain);
+    }
+}
+
+#[test]
+fn a_watched_screen_is_redrawn_in_place_and_cut_to_the_window_the_worst_kept() {
+    assert_eq!(frame("one\ntwo", 24, 80), "\x1b[Hone\x1b[K\ntwo\x1b[K\n\x1b[J");
+    // five rows: one is kept free, one says how many lines are missing
+    let cut = frame("1\n2\n3\n4\n5\n6", 5, 80);
+    assert_eq!(cut, "\x1b[H1\x1b[K\n2\x1b[K\n3\x1b[K\n… and 3 more line(s)\x1b[K\n\x1b[J");
+    assert!(frame("1\n2\n3\n4", 5, 80).contains("\n4"), "what fits is not cut");
+    // a line of 25 columns takes three rows of 10
+    let wide = frame(&format!("{}\nnext", "x".repeat(25)), 5, 10);
+    assert!(wide.contains("xxx\x1b[K\nnext\x1b[K"), "{wide}");
+    assert!(frame(&format!("{}\nnext\nlast", "x".repeat(25)), 5, 10).contains("… and 2 more"));
+    // colours take no room
+    assert!(frame(&"\x1b[31mab\x1b[0m\n".repeat(4), 5, 2).ends_with("ab\x1b[0m\x1b[K\n\x1b[J"));
+    assert!(frame("x", 0, 0).starts_with("\x1b[Hx"), "a window of unknown size");
 }
