@@ -129,6 +129,10 @@ fn words(refused: &Said<'_>) -> String {
     let code = refused.text("reason");
     let sentence = Reason::ALL.iter().find(|reason| reason.code() == code).map(|reason| reason.sentence());
     let detail = refused.text("detail").lines().map(plain).collect::<Vec<_>>().join("\n");
+    // that what was asked cannot be taken is what the words say already
+    if code == Reason::ControlRequest.code() && !detail.is_empty() {
+        return detail;
+    }
     match sentence {
         Some(sentence) => format!("{detail} ({}: {sentence})", plain(&code)),
         None => format!("{detail} ({})", plain(&code)),

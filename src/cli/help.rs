@@ -38,6 +38,7 @@ usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
   letters show KEY           one of them with its whole text; --json as above
   letters retry [KEY|AGENT]  posts them again: all, one, or an agent's
   letters drop [KEY|AGENT]   forgets them
+                             both: done where there is none, too; no where KEY or AGENT is not known, or some stay
   restart AGENT              reconnects one agent's links, leaving the others alone
   reload                     reads the configuration again, as SIGHUP does
   nudge                      links that rest try now: for scripts that know that the network came up

@@ -63,12 +63,12 @@ fn ask(socket: &Path, request: &Request, json: bool, screen: impl FnOnce(&View) 
     }
 }
 
-/// Sends them again: 0 when all that are meant are in the outbox, 1 when some stay or nothing is meant.
+/// Sends them again: 0 when all that are meant are in the outbox, be it none; 1 when some stay, or a KEY or AGENT is not known.
 pub fn retry(socket: &Path, which: Option<&str>) -> Exit {
     of(socket, "letters-retry", which)
 }
 
-/// Forgets them: 0, or 1 when nothing is meant.
+/// Forgets them: 0 when none that is meant is left, be it that there was none; 1 when a KEY or AGENT is not known.
 pub fn forget(socket: &Path, which: Option<&str>) -> Exit {
     of(socket, "letters-drop", which)
 }

@@ -43,6 +43,7 @@ impl Relay {
                 });
             }
             let in_outbox = format!("{} in the outbox again", letters_are(went));
+            note(went, &in_outbox, which);
             match stay {
                 0 => Ok(in_outbox),
                 _ => refuse(format!("{in_outbox}; {stay} stay: the outbox is full; ask again later")),
@@ -57,7 +58,9 @@ impl Relay {
             for id in links {
                 self.with_link(id, now, |link, step| dropped += link.drop_letters(key.as_deref(), step));
             }
-            format!("{} dropped", letters_are(dropped))
+            let said = format!("{} dropped", letters_are(dropped));
+            note(dropped, &said, which);
+            said
         });
         self.tell_of_letters(client, told);
     }
@@ -80,6 +83,16 @@ impl Relay {
             true => refuse(format!("there is no letter with the key {0}, and no agent {0}", Clipped(which))),
             false => Ok((of_agent, None)),
         }
+    }
+}
+
+/// What somebody did with letters, for the log.
+fn note(count: usize, said: &str, which: Option<&str>) {
+    if count > 0 {
+        log::info!(
+            "{said}, as somebody asked ({})",
+            which.map_or("all".to_owned(), |which| Clipped(which).to_string())
+        );
     }
 }
 

@@ -330,7 +330,12 @@ fn letters_lists_what_the_daemon_says_and_passes_on_what_is_meant() {
     );
     let refused = &[&[r#"{"refused":{"reason":"control.request","detail":"there is no letter"}}"#][..]];
     let ((code, _, err), asked) = daemon(refused, Duration::ZERO).answers(&["letters", "drop"]);
-    assert!(code == 1 && err.contains("there is no letter"), "{code} {err}");
+    assert_eq!((code, err.as_str()), (1, "guild-bridge: there is no letter\n"));
+    for (command, none) in [("retry", "no letter is in the outbox again"), ("drop", "no letter is dropped")] {
+        let said = format!(r#"{{"done":"{none}"}}"#);
+        let ((code, out, _), _) = daemon(&[&[&said]], Duration::ZERO).answers(&["letters", command, "recruiter"]);
+        assert_eq!((code, out), (0, format!("{none}\n")));
+    }
     assert_eq!(asked, [r#"{"cmd":"letters-drop"}"#]);
     let ((code, _, err), _) = daemon(&[RESTING], Duration::ZERO).answers(&["letters"]);
     assert!(code == 69 && err.contains("the daemon does not say its letters"), "{code} {err}");

@@ -1,7 +1,7 @@
 //! Replies that the guild refused for good: kept, listed, sent again, dropped; over restarts, within their bounds.
 
 use crate::world::hall::What;
-use crate::world::{Habit, World, mins, secs};
+use crate::world::{Habit, World, log, mins, secs};
 use guild_bridge::budget;
 use guild_bridge::cli::letters::View;
 use guild_bridge::journal::{Kept, Letter, Post, Record, replay};
@@ -161,6 +161,24 @@ fn one_letter_or_one_agents_can_be_meant() {
     w.run_for(mins(1));
     assert_eq!(listed(&mut w).total, 0, "what was dropped stays so");
     assert_eq!(w.answers("general"), ["re: m2"]);
+}
+
+#[test]
+fn the_log_says_what_somebody_did_with_letters_and_nothing_where_there_was_none() {
+    let mut w = refused(8, 3);
+    let key = listed(&mut w).listed.swap_remove(0).key;
+    let did = || log::lines().into_iter().filter(|line| line.contains("as somebody asked")).collect::<Vec<_>>();
+    forget(&mut w, Some(&key)).unwrap();
+    again(&mut w, Some("recruiter")).unwrap();
+    let told = [
+        format!("1 letter is dropped, as somebody asked ({key})"),
+        "2 letters are in the outbox again, as somebody asked (recruiter)".to_owned(),
+    ];
+    assert_eq!(did(), told);
+    w.run_for(mins(1));
+    assert_eq!(again(&mut w, None), Ok("no letter is in the outbox again".into()), "done, as far as a script cares");
+    assert_eq!(forget(&mut w, Some("recruiter")), Ok("no letter is dropped".into()));
+    assert_eq!(did(), told);
 }
 
 #[test]
