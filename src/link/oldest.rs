@@ -58,7 +58,11 @@ impl Link {
             }
             Oldest::Is(oldest) if oldest.as_ref() == Some(&first) => {
                 let lost = text::Clipped(page.after.as_deref().unwrap_or(""));
-                let detail = format!("{}: what followed message {lost} is not all there any more", channel.name());
+                let detail = format!(
+                    "{}: history begins behind message {lost} now, with {}: what stood between may be gone",
+                    channel.name(),
+                    text::Clipped(&first)
+                );
                 let missing =
                     Missing { channel: Some(&page.channel), from: page.after.as_deref(), to: Some(first.as_str()) };
                 self.gap(Gap::HistoryCut, 1, missing, &detail);

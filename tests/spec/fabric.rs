@@ -6,6 +6,7 @@ pub mod tokens;
 
 use crate::world::hall::What;
 use crate::world::{Fault, Habit, World, mins, secs};
+use guild_bridge::status::GapStatus;
 
 #[test]
 fn what_is_older_than_the_first_list_is_not_answered() {
@@ -168,6 +169,8 @@ fn a_history_that_was_cut_behind_the_very_first_cursor_is_a_gap_and_one_that_was
         assert_eq!(w.heard(), wanted);
         assert_eq!(w.link().gaps_by_reason.get("history_cut").copied().unwrap_or_default(), u64::from(keep == 2));
         assert_eq!(w.link().gaps, u64::from(keep == 2), "{:?}", w.link().last_gap);
+        let begins = |gap: &GapStatus| gap.detail.contains(": history begins behind message ");
+        assert_eq!(w.link().last_gap.as_ref().is_some_and(begins), keep == 2, "{:?}", w.link().last_gap);
     }
 }
 
