@@ -57,6 +57,23 @@ pub fn plain(text: &str) -> String {
     Clipped::to(text, usize::MAX).to_string()
 }
 
+/// JSON of the same value in which what [`Clipped`] escapes is written `\uXXXX`. What is below a space stands raw only
+/// between its parts, and stays.
+#[must_use]
+pub fn plain_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c < ' ' || !hidden(c) {
+            out.push(c);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out += &format!("\\u{unit:04x}");
+        }
+    }
+    out
+}
+
 /// True for the characters of a text's first so many bytes.
 fn within(bytes: usize) -> impl FnMut(&char) -> bool {
     let mut at = 0;
@@ -85,12 +102,16 @@ fn printed_bytes(c: char) -> usize {
     }
 }
 
-/// Controls, what turns the direction of text, what has no width, line separators, tags.
+/// Controls, line separators, marks of annotation, and what shows nothing: Unicode's `Default_Ignorable_Code_Point`
+/// (DerivedCoreProperties.txt), but for the variation selectors U+FE00 and U+E0100, which emoji and ideographs need.
 fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+            | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e00ff}'
+            | '\u{e01f0}'..='\u{e0fff}')
 }
 
 /// Longest key of a conversation (CONTRACT section 2).

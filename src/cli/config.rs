@@ -1,6 +1,6 @@
 //! `config from-uci`: OpenWrt's configuration as ours, on standard output.
 
-use super::{Exit, complain, plain, put};
+use super::{Exit, complain, plain, put_json};
 use crate::budget;
 use crate::config::{read_within_bound, uci};
 use std::fs::File;
@@ -16,7 +16,7 @@ pub fn from_uci(file: &str) -> Exit {
         }
     };
     match uci::convert(&text) {
-        Ok(json) => put(json.trim_end()).err().unwrap_or(Exit::Done),
+        Ok(json) => put_json(&json).err().unwrap_or(Exit::Done),
         Err(faults) => {
             for uci::Fault { line, path, what } in faults {
                 let path = if path.is_empty() { path } else { format!("{}: ", plain(&path)) };

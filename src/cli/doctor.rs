@@ -1,7 +1,7 @@
 //! `doctor`: walks each link step by step and says which step fails, what it saw and what to do.
 
 use super::check::complain_of;
-use super::{Exit, Typed, complain, plain, put};
+use super::{Exit, Typed, complain, plain, put, put_json};
 use crate::config::load;
 use crate::doctor::mend::advice;
 use crate::doctor::{Found, Verdict};
@@ -122,7 +122,7 @@ impl Screen {
     fn end(self, walked: &[Walked<'_>]) -> Exit {
         if self.json {
             // plain values: serde_json cannot fail at them
-            if let Err(exit) = put(&serde_json::to_string(walked).unwrap_or_default()) {
+            if let Err(exit) = put_json(&serde_json::to_string(walked).unwrap_or_default()) {
                 return exit;
             }
         }

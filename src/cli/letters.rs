@@ -3,7 +3,7 @@
 use super::client::{self, ANSWER_MS, Answer, Daemon};
 use super::said::{self, Said};
 use super::status::{age, in_words};
-use super::{Exit, complain, plain, put};
+use super::{Exit, complain, plain, put, put_json};
 use crate::io::clock;
 use crate::io::control::Request;
 use std::path::Path;
@@ -43,7 +43,7 @@ pub fn show(socket: &Path, key: &str, json: bool) -> Exit {
 fn ask(socket: &Path, request: &Request, json: bool, screen: impl FnOnce(&View) -> String) -> Exit {
     let deadline = clock::now().at.after_ms(ANSWER_MS);
     match Daemon::ask(socket, request).and_then(|mut daemon| daemon.next(Some(deadline))) {
-        Ok(Answer::Letters(said)) if json => put(&said).err().unwrap_or(Exit::Done),
+        Ok(Answer::Letters(said)) if json => put_json(&said).err().unwrap_or(Exit::Done),
         Ok(Answer::Letters(said)) => match View::read(&said) {
             Ok(view) => put(screen(&view).trim_end()).err().unwrap_or(Exit::Done),
             Err(what) => {

@@ -247,6 +247,11 @@ fn put(text: &str) -> Result<(), Exit> {
     }
 }
 
+/// The same with JSON, whose strings may be others' text.
+fn put_json(json: &str) -> Result<(), Exit> {
+    put(&crate::text::plain_json(json.trim_end()))
+}
+
 /// A line on standard error; where that is gone, too, there is nobody to tell.
 fn complain(what: impl Display) {
     let _ = writeln!(std::io::stderr().lock(), "guild-bridge: {what}");

@@ -2,7 +2,7 @@
 
 use super::client::{ANSWER_MS, Answer, Daemon, Silence};
 use super::said::{self, Said};
-use super::{Exit, complain, plain, put, watch};
+use super::{Exit, complain, plain, put, put_json, watch};
 use crate::gap::Gap;
 use crate::io::clock;
 use crate::io::control::Request;
@@ -174,8 +174,8 @@ pub(super) fn ask(socket: &Path) -> Result<(String, View), Silence> {
 }
 
 fn tell(json: &str, view: &View, wish: &Wish, good: bool) -> Exit {
-    let screen = if wish.json { json.to_owned() } else { view.screen(clock::now().wall_ms) };
-    if let Err(exit) = put(screen.trim_end()) {
+    let done = if wish.json { put_json(json) } else { put(view.screen(clock::now().wall_ms).trim_end()) };
+    if let Err(exit) = done {
         return exit;
     }
     let asked = wish.wait_s.is_some() || wish.check == Some(Check::Guild);

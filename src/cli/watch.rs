@@ -2,7 +2,7 @@
 
 use super::client::Silence;
 use super::status::{Paint, View, ask};
-use super::{Exit, put};
+use super::{Exit, put, put_json};
 use crate::io::clock;
 use crate::moment::Moment;
 use std::io::{IsTerminal, Write};
@@ -19,7 +19,11 @@ pub fn watch(socket: &Path, json: bool) -> Exit {
     let mut due = clock::now().at;
     loop {
         let screen = look(socket, json);
-        let told = if terminal { draw(&screen) } else { put(&if json { screen } else { screen + "\n" }) };
+        let told = match (terminal, json) {
+            (true, _) => draw(&screen),
+            (false, true) => put_json(&screen),
+            (false, false) => put(&(screen + "\n")),
+        };
         if let Err(exit) = told {
             return exit;
         }

@@ -1,5 +1,6 @@
 use crate::folder::Folder;
 use guild_bridge::io::clock;
+use serde_json::{Value, from_str};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
@@ -297,6 +298,23 @@ fn restart_and_reload_pass_on_what_the_daemon_says() {
     let ((code, _, err), asked) = daemon(refused, Duration::ZERO).answers(&["reload"]);
     assert!(code == 1 && err.contains("nothing was changed:\nf:1:2: x: y"), "{code} {err}");
     assert_eq!(asked, [r#"{"cmd":"reload"}"#]);
+}
+
+#[test]
+fn json_on_a_terminal_says_the_same_and_holds_nothing_that_misleads_an_eye() {
+    let text = "a\u{7f}\u{9b}\u{202e}\u{200b}\u{e0041}\u{1d173}é\u{1f600}";
+    let escaped = r"a\u007f\u009b\u202e\u200b\udb40\udc41\ud834\udd73é😀";
+    let whole = format!(r#"{{"total":1,"listed":[{{"key":"gb_1","text":"{text}","bytes":3}}]}}"#);
+    let letters = format!(r#"{{"letters":{whole}}}"#);
+    for command in [&["letters", "--json"][..], &["letters", "show", "gb_1", "--json"]] {
+        let ((code, out, _), _) = daemon(&[&[&letters]], Duration::ZERO).answers(command);
+        assert_eq!((code, out.trim_end()), (0, whole.replace(text, escaped).as_str()));
+        let (said, shown): (Value, Value) = (from_str(&whole).unwrap(), from_str(&out).unwrap());
+        assert_eq!(said, shown);
+    }
+    let status = RESTING[0].replacen(r#"{"status":{"#, &format!(r#"{{"status":{{"note":"{text}","#), 1);
+    let ((code, out, _), _) = daemon(&[&[&status]], Duration::ZERO).answers(&["status", "--json"]);
+    assert!(code == 0 && out.contains(&format!(r#""note":"{escaped}""#)), "{out}");
 }
 
 #[test]

@@ -10,6 +10,9 @@ fn what_steers_a_terminal_or_misleads_an_eye_is_written_out() {
     assert_eq!(shown("a\nb\r\tc\u{1b}[31m\0"), "a\\nb\\r\\tc\\u{1b}[31m\\u{0}");
     assert_eq!(shown("\u{7f}\u{9b}\u{202e}\u{2066}\u{200b}"), "\\u{7f}\\u{9b}\\u{202e}\\u{2066}\\u{200b}");
     assert_eq!(shown("\u{feff}\u{2028}\u{e0041}\u{ad}"), "\\u{feff}\\u{2028}\\u{e0041}\\u{ad}");
+    assert_eq!(shown("\u{34f}\u{1160}\u{17b4}\u{180b}\u{3164}"), "\\u{34f}\\u{1160}\\u{17b4}\\u{180b}\\u{3164}");
+    assert_eq!(shown("\u{ffa0}\u{1bca3}\u{1d173}\u{e0fff}"), "\\u{ffa0}\\u{1bca3}\\u{1d173}\\u{e0fff}");
+    assert_eq!(shown("❤\u{fe0f} 辻\u{e0100}"), "❤\u{fe0f} 辻\u{e0100}", "an emoji and an ideograph stay what they are");
     assert_eq!(shown("héllo \u{1f600} 日本 \\n"), "héllo \u{1f600} 日本 \\n");
 }
 
