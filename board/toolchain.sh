@@ -1,28 +1,35 @@
 # shellcheck shell=bash disable=SC2154
 # Sourced by board/build: the three ways to a binary for another machine. `tools` is where the distribution's way keeps its own.
 
-# remapped TOOLCHAIN: paths of this machine say nothing in the binary: sources, what is built, crates and whichever registry
-# they are from, and std with its source in TOOLCHAIN. Of two that fit a path the later is taken.
+# remapped TOOLCHAIN CARGO_HOME: paths of this machine say nothing in the binary: sources, what is built, crates and whichever
+# registry they are from, and std with its source in TOOLCHAIN; both as the build sees them. Of two that fit a path the later is
+# taken. A flag a line: a path may have blanks.
 remapped() {
-    local home=${CARGO_HOME:-$HOME/.cargo} flags registry
-    flags="--remap-path-prefix=$top=/guild-bridge --remap-path-prefix=$CARGO_TARGET_DIR=/target --remap-path-prefix=$1=/tools"
-    for registry in "$home"/registry/src/*; do
-        flags+=" --remap-path-prefix=$registry=/crates"
+    local registry
+    printf -- '--remap-path-prefix=%s\n' "$top=/guild-bridge" "$CARGO_TARGET_DIR=/target" "$1=/tools"
+    for registry in "${CARGO_HOME:-$HOME/.cargo}"/registry/src/*; do
+        printf -- '--remap-path-prefix=%s\n' "$2/registry/src/${registry##*/}=/crates"
     done
     # cargo names what lies below the project by its path from there
-    [[ $1 != "$top"/* ]] || flags+=" --remap-path-prefix=${1#"$top"/}=/tools"
-    echo "$flags"
+    [[ $1 != "$top"/* ]] || printf -- '--remap-path-prefix=%s\n' "${1#"$top"/}=/tools"
 }
 
-# flags TARGET: what rustc wants beyond. Nothing unwinds (panic = "abort"), so no table for it.
+# encoded TOOLCHAIN CARGO_HOME TARGET: all of rustc's flags, as cargo takes those with blanks
+encoded() {
+    local all IFS=$'\037'
+    mapfile -t all < <(remapped "$1" "$2" && flags "$3")
+    echo "${all[*]}"
+}
+
+# flags TARGET: what rustc wants beyond, a flag a line. Nothing unwinds (panic = "abort"), so no table for it.
 flags() {
     case $1 in
     # without relocation-model the result is a static-pie with text relocations, which jumps to nowhere. The cfg is libc's own:
     # without it its timerfd_settime is musl's for 32-bit times, rustix hands that 64-bit ones, and every timer is disarmed
-    mipsel-*) echo "--cfg=libc_unstable_musl_v1_2 -C force-unwind-tables=no -C relocation-model=static -C target-feature=+crt-static" ;;
+    mipsel-*) printf '%s\n' --cfg=libc_unstable_musl_v1_2 -Cforce-unwind-tables=no -Crelocation-model=static -Ctarget-feature=+crt-static ;;
     # every ARMv7 runs Thumb-2, which is a quarter shorter; rustc warns that the feature's name may change
-    armv7-*) echo "-C force-unwind-tables=no -C target-feature=+crt-static,+thumb-mode" ;;
-    *) echo "-C force-unwind-tables=no -C target-feature=+crt-static" ;;
+    armv7-*) printf '%s\n' -Cforce-unwind-tables=no -Ctarget-feature=+crt-static,+thumb-mode ;;
+    *) printf '%s\n' -Cforce-unwind-tables=no -Ctarget-feature=+crt-static ;;
     esac
 }
 
@@ -34,24 +41,36 @@ said_of() {
     esac
 }
 
-has_rustup_target() {
+# wants_of WAY TARGET: what it needs
+wants_of() {
+    case $1 in
+    rustup) echo "its rustup target with cargo-zigbuild (rustup target add $2; cargo install cargo-zigbuild; pip install ziglang)" ;;
+    cross) echo "cross with a container engine, which is not for mipsel" ;;
+    distribution) echo "Debian on amd64 with apt-get and python3 (apt-get install python3-venv)" ;;
+    esac
+}
+
+has_rustup() {
     command -v rustup >/dev/null && command -v cargo-zigbuild >/dev/null && rustup target list --installed 2>/dev/null | grep -qx "$1"
 }
 
 build_by_rustup() {
     cargo fetch -q --locked || return 1
-    RUSTFLAGS="$(remapped "$(rustc --print sysroot)") $(flags "$1")" cargo zigbuild --release --locked --bin guild-bridge --target "$1"
+    CARGO_ENCODED_RUSTFLAGS=$(encoded "$(rustc --print sysroot)" "${CARGO_HOME:-$HOME/.cargo}" "$1") cargo zigbuild --release --locked --bin guild-bridge --target "$1"
 }
 
+# cross 0.2.5 builds std by a nightly compiler alone, and what came after it has no image for mipsel
 has_cross() {
+    [[ $1 != mipsel-* ]] || return 1
     command -v cross >/dev/null || return 1
     { command -v docker >/dev/null && docker info >/dev/null 2>&1; } || { command -v podman >/dev/null && podman info >/dev/null 2>&1; }
 }
 
-# cross looks for Cross.toml, and tells only in a warning that it did not take cross.toml
+# cross looks for Cross.toml, and tells only in a warning that it did not take cross.toml. In its container the project is where it
+# is here, the compiler in /rust and cargo's home /cargo.
 build_by_cross() {
     cargo fetch -q --locked || return 1
-    CROSS_CONFIG=$top/cross.toml RUSTFLAGS="$(remapped /rust) $(flags "$1")" cross build --release --locked --bin guild-bridge --target "$1"
+    CROSS_CONFIG=$top/cross.toml CARGO_ENCODED_RUSTFLAGS=$(encoded /rust /cargo "$1") cross build --release --locked --bin guild-bridge --target "$1"
 }
 
 has_distribution() {
@@ -76,10 +95,13 @@ distribution_tools() {
     for deb in "$tools"/debs/*.deb; do dpkg -x "$deb" "$tools/rust"; done
     rm -rf "$tools/debs"
     for program in rustc rustdoc cargo; do
-        printf '#!/bin/sh\nLD_LIBRARY_PATH=%s/rust/usr/lib/x86_64-linux-gnu exec %s/rust/usr/bin/%s "$@"\n' "$tools" "$tools" "$program" >"$tools/bin/$program"
+        printf '#!/bin/sh\nLD_LIBRARY_PATH="%s/rust/usr/lib/x86_64-linux-gnu" exec "%s/rust/usr/bin/%s" "$@"\n' "$tools" "$tools" "$program" >"$tools/bin/$program"
         chmod +x "$tools/bin/$program"
     done
-    python3 -m venv "$tools/venv" && "$tools/venv/bin/pip" install -q --disable-pip-version-check "ziglang==$zig" "cargo-zigbuild==$zigbuild" || return 1
+    if ! { python3 -m venv "$tools/venv" && "$tools/venv/bin/pip" install -q --disable-pip-version-check "ziglang==$zig" "cargo-zigbuild==$zigbuild"; }; then
+        echo "board/build: ziglang $zig and cargo-zigbuild $zigbuild are not to be had from PyPI: is python3-venv here (apt-get install python3-venv), and a network?" >&2
+        return 1
+    fi
     touch "$tools/done"
 }
 
@@ -91,7 +113,7 @@ build_by_distribution() {
     [[ $1 != mipsel-* ]] || last+=(-C "link-arg=-Wl,-T,board/mipsel.ld")
     distribution_tools || return 69
     "$tools/bin/cargo" fetch -q --locked || return 1
-    RUSTFLAGS="$(remapped "$tools") $(flags "$1")" PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
+    CARGO_ENCODED_RUSTFLAGS=$(encoded "$tools" "${CARGO_HOME:-$HOME/.cargo}" "$1") PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
         cargo-zigbuild rustc --release --locked --bin guild-bridge --target "$1" -Z build-std=std,panic_abort \
         -Z build-std-features=optimize_for_size -- "${last[@]}"
 }
