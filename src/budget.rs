@@ -116,6 +116,8 @@ pub const PARALLEL: u16 = 64;
 pub const BOT_TURNS: usize = 20;
 /// The span of the bot-to-bot budget.
 pub const BOT_SPAN_MS: u64 = 60_000;
+/// Replies of one open turn that are known again when a later attempt says them; further ones are posted as they come.
+pub const REPLIES_KNOWN: usize = 64;
 /// Conversations whose bot-to-bot budget is remembered; the oldest goes.
 pub const BOT_CONVERSATIONS: usize = 64;
 /// `send`s remembered by their id, for each agent.

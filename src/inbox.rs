@@ -9,6 +9,7 @@ use crate::port::Output;
 use crate::reason::{Reason, Why};
 use crate::settings::Transport;
 use crate::step::Step;
+use std::hash::{DefaultHasher, Hasher};
 
 /// Attempts of one turn.
 const ATTEMPTS: u32 = 3;
@@ -43,6 +44,10 @@ struct Open {
     state: State,
     failures: u32,
     replies: u32,
+    /// Replies of this attempt.
+    place: u32,
+    /// Where in an attempt which words stood, hashed: an attempt that says the same again there adds nothing.
+    said: Vec<(u32, u64)>,
 }
 
 enum State {
@@ -97,7 +102,7 @@ pub struct About {
     pub channel: String,
     /// The message's id.
     pub message: String,
-    /// Counts the replies of this turn, over all its attempts: 1 for the first.
+    /// Counts the replies of this turn, over all its attempts: 1 for the first. What an attempt says again is not counted.
     pub reply: u32,
     /// History brought the message: an earlier life of the daemon may have posted the same reply.
     pub replayed: bool,
@@ -182,7 +187,7 @@ impl Inbox {
     /// Opens a turn; `fetching`: so many attachments are on their way first.
     pub fn begin(&mut self, turn: Box<Turn>, link: LinkId, fetching: usize, step: &mut Step<'_>) {
         let state = if fetching > 0 { State::Fetching { left: fetching } } else { State::Held };
-        self.turns.push(Open { turn, link, state, failures: 0, replies: 0 });
+        self.turns.push(Open { turn, link, state, failures: 0, replies: 0, place: 0, said: Vec::new() });
         self.give(step);
     }
 
@@ -343,6 +348,7 @@ impl Inbox {
             };
             if due {
                 open.turn.attempt = open.failures + 1;
+                open.place = 0;
                 open.state = State::Asked { deadline: now.after_ms(open.turn.deadline_ms) };
                 log::info!("{}: dispatch {} attempt {}", open.turn.agent, open.turn.conv.key, open.turn.attempt);
                 step.out.push_back(Output::Ask(self.id, open.turn.clone()));
@@ -351,16 +357,16 @@ impl Inbox {
     }
 
     fn reply(&mut self, turn: &str, text: &str, last: bool, step: &mut Step<'_>) -> Option<Became> {
+        let again = self.asked(turn)?.says_again(text);
         if !last {
-            let open = self.asked(turn)?;
+            let open = self.asked(turn).filter(|_| !again)?;
             open.replies += 1;
             return Some(Became::Reply { link: open.link, about: open.about(), text: text.to_owned(), last });
         }
-        self.asked(turn)?;
         let mut open = self.end(turn, step)?;
         open.replies += 1;
         self.done += 1;
-        if text.trim().is_empty() {
+        if again || text.trim().is_empty() {
             return Some(Became::Silent { link: open.link, about: open.about() });
         }
         Some(Became::Reply { link: open.link, about: open.about(), text: text.to_owned(), last })
@@ -406,6 +412,19 @@ impl Inbox {
 }
 
 impl Open {
+    /// Whether an earlier attempt said these words in this place of its own: they were taken then. Other words are news.
+    fn says_again(&mut self, text: &str) -> bool {
+        let mut hasher = DefaultHasher::new();
+        hasher.write(text.as_bytes());
+        let here = (self.place, hasher.finish());
+        self.place += 1;
+        let again = self.said.contains(&here);
+        if !again && self.said.len() < budget::REPLIES_KNOWN {
+            self.said.push(here);
+        }
+        again
+    }
+
     fn about(&self) -> About {
         About {
             turn: self.turn.id.clone(),

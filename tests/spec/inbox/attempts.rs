@@ -150,3 +150,34 @@ fn an_agent_that_connects_anew_gets_its_open_turns_again() {
     w.run_for(secs(20));
     assert_eq!(w.answers("general"), ["re: hi"]);
 }
+
+/// The first attempt says these parts and ends without an end; what the second says; what stands in the guild.
+fn two_attempts(first: &[&str], second: &[&str]) -> Vec<String> {
+    let mut w = World::chatty(19);
+    w.run_live();
+    w.agent().next = vec![Habit::Hangs; 2].into();
+    w.say("general", "alice", "hi");
+    w.run_for(secs(1));
+    let turn = w.agent().asked[0].turn.id.clone();
+    let says = |w: &mut World, text: &str, last| {
+        w.says("recruiter", Said::Reply { turn: turn.clone().into(), text: text.to_owned().into(), last });
+        w.run_for(secs(1));
+    };
+    first.iter().for_each(|text| says(&mut w, text, false));
+    w.says("recruiter", Said::Failed { turn: turn.clone().into(), why: Why::new(Reason::AgentFailed, "exit 1") });
+    w.run_for(secs(3));
+    assert_eq!(w.agent().asked.len(), 2);
+    second.iter().enumerate().for_each(|(at, text)| says(&mut w, text, at + 1 == second.len()));
+    w.run_for(mins(2));
+    assert_eq!((w.agent().asked.len(), w.link().gaps), (2, 0), "the turn has ended");
+    w.answers("general").into_iter().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_an_attempt_says_again_is_posted_once_and_what_it_says_anew_is_posted() {
+    assert_eq!(two_attempts(&["one", "two"], &["one", "two", "three"]), ["one", "two", "three"]);
+    assert_eq!(two_attempts(&["one", "two"], &["one", "two"]), ["one", "two"], "the end may be words that were said");
+    assert_eq!(two_attempts(&["one", "two"], &["uno", "two"]), ["one", "two", "uno"]);
+    assert_eq!(two_attempts(&["one"], &["and", "one"]), ["one", "and", "one"], "it is another place");
+    assert_eq!(two_attempts(&["…", "…"], &["…", "…", "…"]), ["…", "…", "…"]);
+}
