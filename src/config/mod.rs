@@ -71,13 +71,18 @@ impl Places {
     }
 
     /// A file with a secret: a relative `name` is a credential where there is one of that name, else beside the
-    /// configuration.
+    /// configuration. Whoever looks by hand is handed no credentials: `keys_NAME` is then `keys/NAME`, of which the
+    /// service's unit makes it.
     #[must_use]
     pub fn secret(&self, name: &str) -> PathBuf {
-        match self.credentials.as_ref().map(|credentials| credentials.join(name)) {
-            Some(credential) if credential.symlink_metadata().is_ok() => credential,
-            Some(_) | None => self.beside(name),
-        }
+        let is_there = |file: &PathBuf| file.symlink_metadata().is_ok();
+        let credential = self.credentials.as_ref().map(|credentials| credentials.join(name)).filter(is_there);
+        let beside = self.beside(name);
+        let keys = self.beside("keys");
+        credential.unwrap_or_else(|| match name.strip_prefix("keys_") {
+            Some(key) if !is_there(&beside) && keys.is_dir() => keys.join(key),
+            Some(_) | None => beside,
+        })
     }
 }
 

@@ -276,6 +276,23 @@ fn a_relative_key_is_a_credential_where_there_is_one_and_the_group_may_read_it()
 }
 
 #[test]
+fn what_the_unit_makes_a_credential_of_is_found_by_hand_too() {
+    let config = Folder::new();
+    let file = config.file("config.json", 0o644, small("", "").replace("\"key\"", "\"keys_recruiter\""));
+    let key = |credentials| load(&file, credentials).unwrap().settings.agents[0].key.clone();
+    assert!(key(None).unwrap_err().contains("/keys_recruiter is missing"));
+    std::fs::create_dir(config.path().join("keys")).unwrap();
+    assert!(key(None).unwrap_err().contains("/keys/recruiter is missing"), "said where the unit looks");
+    config.file("keys/recruiter", 0o600, "of the folder");
+    assert_eq!(key(None).unwrap().expose(), "of the folder");
+    let credentials = Folder::new();
+    credentials.file("keys_recruiter", 0o440, "credential");
+    assert_eq!(key(Some(credentials.path())).unwrap().expose(), "credential");
+    config.file("keys_recruiter", 0o600, "beside");
+    assert_eq!(key(None).unwrap().expose(), "beside");
+}
+
+#[test]
 fn no_key_is_ever_in_what_is_printed() {
     let loaded = read(WHOLE).unwrap();
     assert!(!format!("{:?}", loaded.settings).contains("k-123"));
