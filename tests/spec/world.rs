@@ -22,6 +22,7 @@ pub mod setup;
 pub mod story;
 mod truth;
 pub mod vouched;
+pub mod watched;
 
 pub use agent::Habit;
 pub use disk::Disk;
@@ -98,6 +99,7 @@ pub struct World {
     /// What status says of it, and what that vouches for.
     standing: Option<Standing>,
     pub vouched: vouched::Vouched,
+    given: watched::Given,
     workers: [outputs::Worker; 2],
     names: BTreeMap<AgentId, String>,
     /// The socket on which a link made its last handshake.
@@ -217,6 +219,7 @@ impl World {
         self.hear(&happening);
         if let (Happening::Disk(stored), Some(standing)) = (&happening, &mut self.standing) {
             standing.note(stored);
+            self.given.stored(stored);
         }
         let now = self.now();
         if let Some(relay) = &mut self.relay {

@@ -82,6 +82,7 @@ pub fn hold(w: &mut World, marks: &Marks) -> Held {
     }
     whole::no_key_is_stored_twice(w)?;
     whole::everything_is_over(w)?;
+    whole::posts_wait_as_they_are_told(w)?;
     whole::rests_are_kept(w)
 }
 

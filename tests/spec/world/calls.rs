@@ -12,6 +12,9 @@ impl Hall {
         let (route, channel, target) = route_of(&request.url, request.post);
         self.tell(format!("call {route}{}{channel}", if channel.is_empty() { "" } else { " " }));
         self.calls.push((self.now, route.clone(), channel.clone(), request.clone()));
+        if route == "post" {
+            self.watch_post(life, request);
+        }
         let what = self.strike(&route, &channel);
         let bearer = request.bearer.as_deref().unwrap_or_default();
         self.note(|| format!("{target} {bearer} {} {what:?}", request.body));
@@ -47,6 +50,9 @@ impl Hall {
         };
         let late = at > request.deadline;
         let (at, response) = if late { (request.deadline, failed(Reason::NetTimeout, true)) } else { (at, response) };
+        if route == "post" {
+            self.watch_answer(life, request, at, &response);
+        }
         if route == "channels" && matches!(&response, Response::Got(Head { status: 200, .. }, _)) {
             self.listed(bearer);
         }

@@ -4,6 +4,7 @@
 use super::happening::{AtGuild, Event, Happening, Request, Socket};
 use super::model::{Model, Options, Push, Rejection, Session, Verdict};
 use super::plant::{Growth, Plant};
+use super::watched::Answered;
 use super::{line_of, model};
 use guild_bridge::budget;
 use guild_bridge::reason::{Reason, Why};
@@ -111,6 +112,7 @@ pub struct Hall {
     pub(super) deaf: Vec<Session>,
     pub plant: Option<Plant>,
     pub(super) planted: Growth,
+    pub answered: Answered,
     pub(super) place: usize,
     pub(super) packets: u64,
 }
@@ -154,6 +156,7 @@ impl Hall {
             deaf: Vec::new(),
             plant: None,
             planted: Growth::default(),
+            answered: Answered::default(),
             place,
             packets: 0,
         }

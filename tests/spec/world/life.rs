@@ -1,6 +1,7 @@
 //! The daemon's lives: it begins, is killed, ends, and what its disk keeps of it meanwhile.
 
 use super::happening::{AtGuild, Event, Happening, Socket};
+use super::watched::Given;
 use super::{World, agent, hall};
 use guild_bridge::budget;
 use guild_bridge::journal::{Keeper, Standing};
@@ -59,6 +60,7 @@ impl World {
         self.story.begins(self.at, kept.cursors.keys().cloned().collect());
         self.hold_against_vouched(&kept, "a life that begins");
         self.vouched.begins(self.at, &kept);
+        self.given = Given::begins(&kept, keeper.failed().is_some());
         self.standing = Some(Standing::new(self.settings.state, keeper.failed().cloned()));
         self.keeper = Some(keeper);
         let seed = self.seed.wrapping_mul(31).wrapping_add(u64::from(self.life));

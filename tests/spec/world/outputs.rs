@@ -41,6 +41,7 @@ impl World {
             Output::Dial { line, url, guild } => self.dial(line, url, usize::from(guild)),
             Output::Send(line, frame) => {
                 let frame = self.planted_frame(frame.into());
+                self.watch_join(line, &frame);
                 self.frame(line, frame);
             }
             Output::HangUp(line, last) => self.hang_up(line, last.map(Into::into)),
@@ -263,6 +264,7 @@ impl World {
     fn store(&mut self, task: Task) {
         self.story.tell(self.at, "store");
         self.vouched.give(self.at, &task);
+        self.given.give(&task);
         for record in task.records.iter() {
             if let Record::Cursor { link, channel, before: Some(_), .. } = record {
                 self.story.places.entry((link.clone(), channel.clone())).or_insert(self.at);

@@ -60,6 +60,7 @@ impl World {
             tasks: VecDeque::new(),
             standing: None,
             vouched: Default::default(),
+            given: Default::default(),
             workers: Default::default(),
             names: BTreeMap::new(),
             sockets: BTreeMap::new(),

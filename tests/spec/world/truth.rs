@@ -13,6 +13,9 @@ impl World {
         if let Some(standing) = &self.standing {
             (status.process.state_mode, status.process.state_detail) = standing.said();
         }
+        for link in &status.links {
+            self.watch_gaps(&story::link_name(link), link);
+        }
         self.lie(&mut status);
         self.hear_standing(status.process.state_mode);
         for link in &status.links {

@@ -23,6 +23,14 @@ pub(super) fn everything_is_over(w: &World) -> Held {
     Ok(())
 }
 
+pub(super) fn posts_wait_as_they_are_told(w: &World) -> Held {
+    for hall in &w.halls {
+        let early = hall.answered.early.first();
+        holds!(early.is_none(), "early", "a post went out before the time that the guild asked for: {early:?}");
+    }
+    Ok(())
+}
+
 /// Every rest is within the table, and no link tries more often than the shortest rests allow, in any ten seconds.
 pub(super) fn rests_are_kept(w: &World) -> Held {
     let asked = &w.story.hurries;
