@@ -17,6 +17,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("doctor_says_what_it_saw_what_it_means_and_what_mends_it", 30, words),
     Scenario("doctor_does_not_take_a_silent_guild_for_a_good_one", 40, silent_guild),
     Scenario("doctor_tells_the_clock_and_the_certificate_that_end_soon", 40, soon),
+    Scenario("doctor_tells_what_an_agent_writes_that_cannot_be_read_and_takes_its_answer", 30, odd_agent),
     Scenario("doctor_leaves_an_agent_that_connects_by_itself_to_the_daemon", 30, socket_agent),
 ];
 
@@ -329,6 +330,18 @@ fn soon() -> Ended {
     let tls = steps(&found).into_iter().find(|found| found["step"] == "tls").expect("a step of TLS");
     assert!(tls["verdict"] == "look" && code == 0, "{code} {tls}");
     assert!(tls["seen"].as_str().is_some_and(|seen| seen.contains("good for 5 more day(s)")), "{tls}");
+    Ended::Well
+}
+
+fn odd_agent() -> Ended {
+    let mut scene = Scene::new(Options::default());
+    exec(&mut scene, &["/bin/printf", "hello \\377"]);
+    scene.bridge.write();
+    let (code, found) = walked(&scene);
+    let last = steps(&found).pop().expect("steps");
+    assert!(code == 0 && last["step"] == "agent" && last["verdict"] == "look", "{code} {last}");
+    let seen = last["seen"].as_str().unwrap_or_default();
+    assert!(seen.contains("it answered a test line: hello") && seen.contains("agent.garbled"), "{seen}");
     Ended::Well
 }
 

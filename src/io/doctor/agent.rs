@@ -43,14 +43,21 @@ pub fn ask(agent: &settings::Agent, service: bool, tell: Tell<'_>) {
         let mut agents = Agents::new(executor.clone(), post, Dns::system(), PathBuf::new());
         agents.hire(DOCTOR, agent.clone());
         let ms = ANSWER_MS.min(agent.deadline_s.saturating_mul(1000));
-        let answer = clock::within(ms, trial(&mut agents, &happenings, agent)).await;
+        let mut odd = None;
+        let answer = clock::within(ms, trial(&mut agents, &happenings, agent, &mut odd)).await;
         agents.cancel(DOCTOR, TURN, Cancel::Shutdown);
         agents.dismiss(DOCTOR);
-        match answer {
+        let mut found = match answer {
             Some(Ok(seen)) => found(Step::Agent, Verdict::Good, seen, begun),
             Some(Err(why)) => found(Step::Agent, Verdict::Failed(why.reason), why.detail, begun),
             None => late(agent, ms, begun),
+        };
+        // the daemon counts it and reads on, too
+        if let Some(why) = odd {
+            found.seen = format!("{}; it wrote what could not be read: {why}", found.seen);
+            found.verdict = if found.verdict == Verdict::Good { Verdict::Unsure } else { found.verdict };
         }
+        found
     })));
 }
 
@@ -66,7 +73,13 @@ fn late(agent: &settings::Agent, ms: u64, begun: Now) -> Found {
 
 const TURN: &str = "t_doctor";
 
-async fn trial(agents: &mut Agents, happenings: &Receiver<Happening>, agent: &settings::Agent) -> Result<String, Why> {
+/// What it answers. `odd`: what could not be read before that.
+async fn trial(
+    agents: &mut Agents,
+    happenings: &Receiver<Happening>,
+    agent: &settings::Agent,
+    odd: &mut Option<Why>,
+) -> Result<String, Why> {
     let mut asked = false;
     loop {
         let Ok(happening) = happenings.recv().await else {
@@ -80,10 +93,11 @@ async fn trial(agents: &mut Agents, happenings: &Receiver<Happening>, agent: &se
             }
             Said::Reply { text, last: true, .. } => return Ok(format!("it answered a test line: {}", Clipped(&text))),
             Said::None { .. } => return Ok("it took a test line and has nothing to say to it".to_owned()),
-            Said::Gone(why) | Said::Failed { why, .. } | Said::Absent { why, .. } | Said::Garbled(why) => {
+            Said::Gone(why) | Said::Failed { why, .. } | Said::Absent { why, .. } => {
                 return Err(why);
             }
             Said::Busy { .. } => return Err(Why::new(Reason::AgentBusy, "it asked for time")),
+            Said::Garbled(why) => *odd = Some(why),
             Said::Here | Said::Accepted { .. } | Said::Reply { .. } | Said::Typing { .. } | Said::Send { .. } => {}
         }
     }
