@@ -5,7 +5,7 @@ use super::{Exit, Typed, complain, plain, put, put_json};
 use crate::config::load;
 use crate::doctor::mend::advice;
 use crate::doctor::{Found, Verdict};
-use crate::io::doctor;
+use crate::io::doctor::{self, Interrupt, Interrupted};
 use crate::io::secret::credentials;
 use crate::settings::{Agent, Guild, Settings};
 use serde::Serialize;
@@ -49,22 +49,40 @@ pub fn doctor(typed: &Typed, which: Option<&str>) -> Exit {
         return Exit::Usage;
     }
     let mut screen = Screen { json: typed.status.json, failed: false, gone: None };
+    let mut interrupt = Interrupt::listen();
+    match walk(typed, settings, &agents, &mut interrupt, &mut screen) {
+        Ok(walked) => screen.end(&walked),
+        Err(Interrupted) => {
+            complain("interrupted; what it started is ended");
+            Exit::No
+        }
+    }
+}
+
+/// Every link of these agents, and each agent itself.
+fn walk<'a>(
+    typed: &Typed,
+    settings: &'a Settings,
+    agents: &[&'a Agent],
+    interrupt: &mut Interrupt,
+    screen: &mut Screen,
+) -> Result<Vec<Walked<'a>>, Interrupted> {
     let mut walked = Vec::new();
     for agent in agents {
         let mut home = None;
         for guild in agent.guilds.iter().filter_map(|name| settings.guilds.iter().find(|guild| guild.name == *name)) {
             home.get_or_insert(guild);
             screen.title(&format!("{} in {}", agent.name, guild.name));
-            let steps = screen.link(settings, agent, guild);
+            let steps = screen.link(settings, agent, guild, interrupt)?;
             walked.push(told(agent, Some(guild), steps));
         }
         let Some(guild) = home else { continue };
         screen.title(&format!("{} itself", agent.name));
         let mut steps = Vec::new();
-        doctor::ask(agent, typed.is_installed(), &mut |found| steps.push(screen.step(found, agent, guild)));
+        doctor::ask(agent, typed.is_installed(), interrupt, &mut |found| steps.push(screen.step(found, agent, guild)))?;
         walked.push(told(agent, None, steps));
     }
-    screen.end(&walked)
+    Ok(walked)
 }
 
 fn told<'a>(agent: &'a Agent, guild: Option<&'a Guild>, steps: Vec<Told>) -> Walked<'a> {
@@ -81,10 +99,16 @@ struct Screen {
 }
 
 impl Screen {
-    fn link(&mut self, settings: &Settings, agent: &Agent, guild: &Guild) -> Vec<Told> {
+    fn link(
+        &mut self,
+        settings: &Settings,
+        agent: &Agent,
+        guild: &Guild,
+        interrupt: &mut Interrupt,
+    ) -> Result<Vec<Told>, Interrupted> {
         let mut steps = Vec::new();
-        doctor::link(settings, agent, guild, &mut |found| steps.push(self.step(found, agent, guild)));
-        steps
+        doctor::link(settings, agent, guild, interrupt, &mut |found| steps.push(self.step(found, agent, guild)))?;
+        Ok(steps)
     }
 
     fn title(&mut self, title: &str) {

@@ -8,7 +8,7 @@ use super::dns::Dns;
 use super::http::Workers;
 use super::tls::Rules;
 use super::websocket::Lines;
-use super::{Happening, clock};
+use super::{Happening, clock, signals};
 use crate::budget;
 use crate::doctor::examination::Examination;
 use crate::doctor::{Found, Step, Verdict};
@@ -17,10 +17,13 @@ use crate::port::{Input, Output, Wire};
 use crate::reason::Reason;
 use crate::settings::{self, Guild, Settings};
 pub use agent::ask;
+use async_signal::Signals;
 pub use expiry::not_after;
+use futures_lite::StreamExt;
 use smol::channel::Receiver;
 use smol::{LocalExecutor, future};
 use std::collections::VecDeque;
+use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
 use std::time::Duration;
@@ -28,8 +31,44 @@ use std::time::Duration;
 /// Who is told of each step as it is done.
 pub type Tell<'a> = &'a mut dyn FnMut(Found);
 
+/// Somebody who wants it to end: TERM, INT or HUP. What an agent started must not outlive the walk, so they are caught.
+pub struct Interrupt(Option<Signals>);
+
+/// It came: the walk is over.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Interrupted;
+
+impl Interrupt {
+    /// From here on.
+    #[must_use]
+    pub fn listen() -> Self {
+        Self(signals::listen().ok())
+    }
+
+    /// Does this until it is done or somebody wants it to end.
+    fn or<T>(&mut self, executor: &LocalExecutor<'_>, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+        let came = async {
+            match &mut self.0 {
+                Some(signals) => drop(signals.next().await),
+                None => future::pending().await,
+            }
+            Err(Interrupted)
+        };
+        future::block_on(executor.run(future::or(came, async { Ok(work.await) })))
+    }
+}
+
 /// Walks one link, from its key to its history. A step that fails is the last.
-pub fn link(settings: &Settings, agent: &settings::Agent, guild: &Guild, tell: Tell<'_>) {
+///
+/// # Errors
+/// Somebody wants it to end.
+pub fn link(
+    settings: &Settings,
+    agent: &settings::Agent,
+    guild: &Guild,
+    interrupt: &mut Interrupt,
+    tell: Tell<'_>,
+) -> Result<(), Interrupted> {
     let mut failed = false;
     let mut tell = |found: Found| {
         failed |= matches!(found.verdict, Verdict::Failed(_));
@@ -37,18 +76,18 @@ pub fn link(settings: &Settings, agent: &settings::Agent, guild: &Guild, tell: T
         failed
     };
     if tell(key(agent)) || tell(board_clock()) {
-        return;
+        return Ok(());
     }
     let begun = clock::now();
     let rules = match Rules::of(&Settings { guilds: vec![guild.clone()], ..Settings::default() }) {
         Ok(rules) => rules,
         Err(fault) => {
             tell(found(Step::Tls, Verdict::Failed(Reason::TlsUnknownCa), fault, begun));
-            return;
+            return Ok(());
         }
     };
     let executor = Rc::new(LocalExecutor::new());
-    future::block_on(executor.run(async {
+    interrupt.or(&executor, async {
         let dns = Dns::system();
         for found in hosts::look(&executor, &dns, guild, &rules).await {
             if tell(found) {
@@ -74,7 +113,7 @@ pub fn link(settings: &Settings, agent: &settings::Agent, guild: &Guild, tell: T
         })
         .await;
         ward.lines.close(budget::FAREWELL_MS).await;
-    }));
+    })
 }
 
 /// Where an examination takes place.

@@ -2,12 +2,14 @@
 //! daemon that runs alone.
 
 use crate::guild::authority::Authority;
+use crate::guild::bridge::wait_for;
 use crate::guild::gate::{Gate, Shows};
 use crate::guild::hostile::{Bad, Leg};
 use crate::guild::{Fault, Options, Rejection};
 use crate::scene::{BRIDGE, Scene};
 use crate::{Ended, Scenario};
 use serde_json::{Value, json};
+use std::process::Stdio;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -18,6 +20,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("doctor_does_not_take_a_silent_guild_for_a_good_one", 40, silent_guild),
     Scenario("doctor_tells_the_clock_and_the_certificate_that_end_soon", 40, soon),
     Scenario("doctor_tells_what_an_agent_writes_that_cannot_be_read_and_takes_its_answer", 30, odd_agent),
+    Scenario("doctor_that_is_interrupted_leaves_no_agent_behind", 30, interrupted),
     Scenario("doctor_leaves_an_agent_that_connects_by_itself_to_the_daemon", 30, socket_agent),
 ];
 
@@ -330,6 +333,26 @@ fn soon() -> Ended {
     let tls = steps(&found).into_iter().find(|found| found["step"] == "tls").expect("a step of TLS");
     assert!(tls["verdict"] == "look" && code == 0, "{code} {tls}");
     assert!(tls["seen"].as_str().is_some_and(|seen| seen.contains("good for 5 more day(s)")), "{tls}");
+    Ended::Well
+}
+
+fn interrupted() -> Ended {
+    use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+    for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
+        let mut scene = Scene::new(Options::default());
+        let note = scene.bridge.dir.0.join("pid");
+        exec(&mut scene, &["/bin/sh", "-c", &format!("echo $$ >{0}.new; mv {0}.new {0}; sleep 60", note.display())]);
+        agent(&mut scene, "deadline_s", json!(60));
+        scene.bridge.write();
+        let mut doctor = scene.bridge.command(&["doctor"]).stdout(Stdio::null()).spawn().expect("it starts");
+        wait_for("the agent to be asked", 10, || note.exists());
+        let started =
+            std::fs::read_to_string(&note).unwrap().trim().parse().ok().and_then(Pid::from_raw).expect("a pid");
+        let own = i32::try_from(doctor.id()).ok().and_then(Pid::from_raw).expect("it runs");
+        kill_process(own, signal).expect("the signal is taken");
+        assert_eq!(doctor.wait().expect("it ends").code(), Some(1), "{signal:?}");
+        wait_for("the agent's end", 5, || test_kill_process(started).is_err());
+    }
     Ended::Well
 }
 

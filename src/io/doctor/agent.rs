@@ -2,7 +2,7 @@
 
 use super::super::agent::Agents;
 use super::super::dns::Dns;
-use super::{Found, Step, Tell, Verdict, found};
+use super::{Found, Interrupt, Interrupted, Step, Tell, Verdict, found};
 use crate::agent::{Cancel, Said};
 use crate::budget;
 use crate::io::{Happening, clock};
@@ -11,8 +11,8 @@ use crate::moment::Now;
 use crate::reason::{Reason, Why};
 use crate::settings::{self, Transport};
 use crate::text::Clipped;
+use smol::LocalExecutor;
 use smol::channel::Receiver;
-use smol::{LocalExecutor, future};
 use std::path::PathBuf;
 use std::rc::Rc;
 
@@ -22,23 +22,33 @@ const DOCTOR: AgentId = AgentId(0);
 
 /// Starts the agent and asks it a test line. One that connects to the daemon by itself is the daemon's to ask. `service`:
 /// the configuration is the service's, which has a user of its own: root starts no agent of it.
-pub fn ask(agent: &settings::Agent, service: bool, tell: Tell<'_>) {
+///
+/// # Errors
+/// Somebody wants it to end; what was started is killed.
+pub fn ask(
+    agent: &settings::Agent,
+    service: bool,
+    interrupt: &mut Interrupt,
+    tell: Tell<'_>,
+) -> Result<(), Interrupted> {
     let begun = clock::now();
     let is_root = service && rustix::process::geteuid().is_root();
     match &agent.answer {
         Transport::Socket { path, .. } => {
             let text =
                 format!("it connects to {} by itself: `guild-bridge status` says whether it is there", path.display());
-            return tell(found(Step::Agent, Verdict::Untried, text, begun));
+            tell(found(Step::Agent, Verdict::Untried, text, begun));
+            return Ok(());
         }
         Transport::Exec { .. } | Transport::Stdio { .. } if is_root => {
             let text = "no agent is started as root: run this as the daemon's user (sudo -u guild-bridge)".to_owned();
-            return tell(found(Step::Agent, Verdict::Untried, text, begun));
+            tell(found(Step::Agent, Verdict::Untried, text, begun));
+            return Ok(());
         }
         Transport::Exec { .. } | Transport::Stdio { .. } | Transport::Http { .. } => {}
     }
     let executor = Rc::new(LocalExecutor::new());
-    tell(future::block_on(executor.run(async {
+    tell(interrupt.or(&executor, async {
         let (post, happenings) = smol::channel::bounded(budget::HAPPENINGS);
         let mut agents = Agents::new(executor.clone(), post, Dns::system(), PathBuf::new());
         agents.hire(DOCTOR, agent.clone());
@@ -58,7 +68,8 @@ pub fn ask(agent: &settings::Agent, service: bool, tell: Tell<'_>) {
             found.verdict = if found.verdict == Verdict::Good { Verdict::Unsure } else { found.verdict };
         }
         found
-    })));
+    })?);
+    Ok(())
 }
 
 fn late(agent: &settings::Agent, ms: u64, begun: Now) -> Found {
