@@ -134,7 +134,7 @@ fn a_reply_in_another_channel_is_found() {
 
 #[test]
 fn answers_that_change_places_are_found() {
-    finds(Plant::Overtakes(9), "order", "overtook an earlier answer");
+    finds(Plant::Overtakes(7), "order", "overtook an earlier answer");
 }
 
 #[test]

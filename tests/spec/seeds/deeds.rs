@@ -10,6 +10,9 @@ use guild_bridge::port::Command;
 use guild_bridge::reason::{Reason, Why};
 use guild_bridge::settings::StateMode;
 
+/// So many milliseconds are given to the first of two twins, to get into the guild.
+const TWIN_STEPS: u32 = 2_000;
+
 /// Does it.
 pub fn deed(w: &mut World, deed: &Deed, marks: &mut Marks) {
     match deed {
@@ -121,7 +124,22 @@ pub fn deed(w: &mut World, deed: &Deed, marks: &mut Marks) {
             let told = say(w, marks, *guild, *channel, "bob", |n| format!("o{n} {}", "x".repeat(70_000)));
             marks.oversize.insert(told);
         }
-        Deed::Send { guild, agent, channel } => send(w, marks, place(w, *guild), name(*agent), channel_of(*channel)),
+        Deed::Send { guild, agent, channel } => {
+            send(w, marks, place(w, *guild), name(*agent), channel_of(*channel), 1);
+        }
+        Deed::Twins { guild, agent, channel } => {
+            let (place, channel) = (place(w, *guild), channel_of(*channel));
+            let text = send(w, marks, place, name(*agent), channel, 2);
+            let is_there = |w: &World| w.halls[place].model.said.iter().any(|m| m.text == text);
+            for _ in 0..TWIN_STEPS {
+                if is_there(w) {
+                    break;
+                }
+                w.run_for(1);
+            }
+            let channel = Some(channel.to_owned());
+            w.hall(place).trouble.push(Trouble { route: "post", channel, what: What::LostBefore, times: 1 });
+        }
         Deed::RetryLetters => {
             w.ask(Command::LettersAgain { which: None });
         }
@@ -220,15 +238,26 @@ fn away(w: &mut World, place: usize, name: &'static str, channel: &'static str, 
     w.at(ms, move |w| member(w, true));
 }
 
-fn send(w: &mut World, marks: &mut Marks, place: usize, agent: &'static str, channel: &'static str) {
-    if !w.hands.contains_key(agent) {
-        return;
-    }
+/// Somebody asks for the same words to be posted so often. The words.
+fn send(
+    w: &mut World,
+    marks: &mut Marks,
+    place: usize,
+    agent: &'static str,
+    channel: &'static str,
+    times: u32,
+) -> String {
     let text = format!("s{}", marks.said);
+    if !w.hands.contains_key(agent) {
+        return text;
+    }
     marks.said += 1;
     let to = format!("{}.{channel}", w.halls[place].name);
-    let client = w.ask(Command::Send { agent: agent.into(), channel: to, text: text.clone() });
-    marks.sends.push(Send { client, agent, place, channel, text, at: w.at });
+    for _ in 0..times {
+        let client = w.ask(Command::Send { agent: agent.into(), channel: to.clone(), text: text.clone() });
+        marks.sends.push(Send { client, agent, place, channel, text: text.clone(), at: w.at });
+    }
+    text
 }
 
 fn channel_of(channel: u8) -> &'static str {

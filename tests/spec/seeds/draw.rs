@@ -22,6 +22,7 @@ fn traits(rng: &mut Rng) -> Traits {
         kicks: one_in(rng, 3),
         recovery: one_in(rng, 4),
         keys: !one_in(rng, 4),
+        nonces: !one_in(rng, 3),
         date: !one_in(rng, 4),
         mentions: one_in(rng, 2),
         echo: !one_in(rng, 5),
@@ -78,7 +79,7 @@ fn fault_of_the_world(rng: &mut Rng, traits: &Traits, guild: u8, channel: u8) ->
     let times = rng.u32(1..4);
     let agent = rng.u8(..traits.agents);
     let ms = rng.u64(..secs(100));
-    match rng.u32(..24) {
+    match rng.u32(..26) {
         0 => Deed::Stop { ms },
         1 | 2 => Deed::PowerCut { ms },
         3 => Deed::Reboot { ms },
@@ -98,6 +99,7 @@ fn fault_of_the_world(rng: &mut Rng, traits: &Traits, guild: u8, channel: u8) ->
         19 => Deed::Bot { guild, agent, channel, count: [1, 3, 25][rng.usize(..3)] },
         20 => Deed::Oversize { guild, channel },
         21 | 22 => Deed::Send { guild, agent, channel },
+        23 | 24 => Deed::Twins { guild, agent, channel },
         _ => Deed::RetryLetters,
     }
 }

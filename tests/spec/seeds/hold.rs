@@ -76,6 +76,7 @@ pub fn hold(w: &mut World, marks: &Marks) -> Held {
             seat.the_order_is_kept()?;
             seat.gaps_have_their_reasons()?;
             seat.sends_are_posted(w)?;
+            seat.nothing_stored_goes_out_again()?;
         }
         let again = w.hands[&agent.name].again_without_cause.first();
         holds!(again.is_none(), "doubled", "a turn is given again without a cause: {again:?}");
@@ -231,18 +232,42 @@ impl Seat<'_> {
         Ok(())
     }
 
+    /// What the daemon knows as stored goes out once more only where the agent says it once more.
+    fn nothing_stored_goes_out_again(&self) -> Held {
+        for (from, until, agent, text) in &self.hall.answered.again {
+            let said = self.hand.said.get(&(self.hall.name.clone(), text.clone())).into_iter().flatten();
+            let said = said.filter(|(at, _)| (from..=until).contains(&at)).count();
+            let text: String = text.chars().take(20).collect();
+            holds!(
+                *agent != self.hand.name || said > 0,
+                "again",
+                "{text} went out at {until} ms, and was stored before"
+            );
+        }
+        Ok(())
+    }
+
     /// What somebody asked to be posted, and was told that it is, is there; nothing is there twice.
     fn sends_are_posted(&self, w: &World) -> Held {
         let mine = |s: &&super::play::Send| s.agent == self.hand.name && w.halls[s.place].name == self.hall.name;
         for send in self.marks.sends.iter().filter(mine) {
             let said = self.hall.model.said.iter().filter(|m| m.author == self.hand.name && m.text == send.text);
             let (count, told) = (said.count(), w.told(send.client));
-            holds!(count <= self.most as usize, "doubled", "{} is in the guild {count} times", send.text);
+            let same = || self.marks.sends.iter().filter(mine).filter(|other| other.text == send.text);
+            let is_done = |send: &&super::play::Send| w.story.done.contains_key(&send.client);
+            let is_taken = |send: &&super::play::Send| w.told(send.client).iter().any(|t| t.starts_with("Queued"));
+            let (done, queued) = (same().filter(is_done).count(), same().filter(is_taken).count());
+            holds!(
+                count <= self.most as usize * same().count(),
+                "doubled",
+                "{} is in the guild {count} times",
+                send.text
+            );
             let said_at = self.hall.model.said.iter().find(|m| m.author == self.hand.name && m.text == send.text);
             let said_at = said_at.map_or(u64::MAX, |m| m.created_ms - WALL);
             let done_at = w.story.done.get(&send.client);
             holds!(
-                done_at.is_none() || count > 0,
+                done_at.is_none() || count >= done,
                 "lost",
                 "{} was told to be stored, and is not in the guild",
                 send.text
@@ -254,7 +279,7 @@ impl Seat<'_> {
                 send.text
             );
             let fell = self.unlisted + self.counted("letters_full") > 0 || w.doubts(send.at);
-            let kept = count > 0 || fell || self.letters.contains(&(send.channel.to_owned(), send.text.clone()));
+            let kept = count >= queued || fell || self.letters.contains(&(send.channel.to_owned(), send.text.clone()));
             let taken = told.iter().any(|told| told.starts_with("Queued"));
             holds!(!taken || kept, "lost", "{} was taken to be sent, and is nowhere", send.text);
         }

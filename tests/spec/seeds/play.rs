@@ -42,7 +42,7 @@ pub fn world(seed: u64, traits: &Traits) -> World {
         (options.acks, options.last_message_id, options.kicks_at_expiry) = (traits.acks, traits.lists, traits.kicks);
         (options.token_life_ms, options.rejection) = (secs(traits.life_s), traits.rejection.rejection());
         (options.honours_keys, options.date) = (traits.keys, traits.date);
-        (options.mentions, options.echo) = (traits.mentions, traits.echo);
+        (options.mentions, options.echo, options.nonces) = (traits.mentions, traits.echo, traits.nonces);
     }
     w
 }

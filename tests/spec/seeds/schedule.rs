@@ -272,6 +272,12 @@ pub enum Deed {
         agent: u8,
         channel: u8,
     },
+    /// Somebody posts the same words twice, and the second never reaches the guild at first.
+    Twins {
+        guild: u8,
+        agent: u8,
+        channel: u8,
+    },
     /// What was refused is sent again.
     RetryLetters,
 }

@@ -18,6 +18,8 @@ pub struct Traits {
     pub recovery: bool,
     /// It honours idempotency keys.
     pub keys: bool,
+    /// Messages carry the key of their post.
+    pub nonces: bool,
     /// Answers carry `Date`.
     pub date: bool,
     /// Messages carry `mentions`.
@@ -43,6 +45,7 @@ impl Default for Traits {
             kicks: false,
             recovery: false,
             keys: true,
+            nonces: true,
             date: true,
             mentions: false,
             echo: true,

@@ -1,5 +1,5 @@
-//! What the daemon does, held against what it was told: posts that the guild asked to wait with, channels whose first
-//! place is not kept yet, gaps that status counts and the journal was not given.
+//! What the daemon asks for, held against what it was told: posts that the guild has, or asked to wait with, and channels
+//! whose first place is not kept yet.
 
 use super::hall::Hall;
 use super::happening::{Head, Request, Response};
@@ -18,8 +18,12 @@ const GAPS_MS: u64 = 5_000;
 /// What a guild said to posts, by the daemon's life and key.
 #[derive(Default)]
 pub struct Answered {
+    /// Stored: when it was asked, and when the answer arrived.
+    stored: BTreeMap<(u32, String), (u64, u64)>,
     /// Asked to wait until then.
     waits: BTreeMap<(u32, String), u64>,
+    /// Asked once more, though the daemon knew it stored: when that was asked first, when again, who, and what.
+    pub again: Vec<(u64, u64, String, String)>,
     /// Asked before the time that the guild had asked for.
     pub early: Vec<String>,
 }
@@ -28,8 +32,15 @@ impl Hall {
     /// A post is asked for.
     pub(super) fn watch_post(&mut self, life: u32, request: &Request) {
         let Some(key) = &request.key else { return };
-        let now = self.now;
-        if let Some(until) = self.answered.waits.remove(&(life, key.clone())).filter(|until| now < *until) {
+        let (now, place) = (self.now, (life, key.clone()));
+        if let Some((asked_at, _)) = self.answered.stored.remove(&place).filter(|(_, told_at)| *told_at <= now) {
+            let agent = request.bearer.as_ref().and_then(|bearer| self.model.tokens.get(bearer));
+            let agent = agent.map(|token| token.agent.clone()).unwrap_or_default();
+            let body: Value = serde_json::from_str(&request.body).unwrap_or_default();
+            let text = body["text"].as_str().unwrap_or_default().to_owned();
+            self.answered.again.push((asked_at, now, agent, text));
+        }
+        if let Some(until) = self.answered.waits.remove(&place).filter(|until| now < *until) {
             self.answered.early.push(format!("{} at {now} ms, before {until} ms", request.body));
         }
     }
@@ -39,9 +50,14 @@ impl Hall {
         let (Some(key), Response::Got(Head { status, retry_after_ms, .. }, _)) = (&request.key, response) else {
             return;
         };
-        if let (429 | 503, Some(ms)) = (status, retry_after_ms) {
-            let (least, most) = budget::RETRY_AFTER_MS.into_inner();
-            self.answered.waits.insert((life, key.clone()), at + (*ms).clamp(least, most));
+        let place = (life, key.clone());
+        match (status, retry_after_ms) {
+            (201, _) => drop(self.answered.stored.insert(place, (self.now, at))),
+            (429 | 503, Some(ms)) => {
+                let (least, most) = budget::RETRY_AFTER_MS.into_inner();
+                self.answered.waits.insert(place, at + (*ms).clamp(least, most));
+            }
+            _ => {}
         }
     }
 }
