@@ -142,7 +142,7 @@ pub fn status(socket: &Path, wish: &Wish) -> Exit {
     }
     let deadline = wish.wait_s.map(|seconds| clock::now().at.after_ms(seconds * 1000));
     loop {
-        let answer = ask(socket);
+        let answer = ask(socket, ANSWER_MS);
         let good = match &answer {
             Ok((_, view)) => deadline.is_none() && wish.check.is_none() || view.wanting(wish.check).is_empty(),
             Err(_) => false,
@@ -159,8 +159,8 @@ pub fn status(socket: &Path, wish: &Wish) -> Exit {
     }
 }
 
-pub(super) fn ask(socket: &Path) -> Result<(String, View), Silence> {
-    let deadline = clock::now().at.after_ms(ANSWER_MS);
+pub(super) fn ask(socket: &Path, ms: u64) -> Result<(String, View), Silence> {
+    let deadline = clock::now().at.after_ms(ms);
     let request = Request { cmd: "status".to_owned(), ..Request::default() };
     let json = match Daemon::ask(socket, &request)?.next(Some(deadline))? {
         Answer::Status(json) => json,

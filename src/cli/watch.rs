@@ -4,6 +4,7 @@ use super::client::Silence;
 use super::status::{Paint, View, ask};
 use super::{Exit, put, put_json};
 use crate::io::clock;
+use crate::link::rfc3339;
 use crate::moment::Moment;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -11,6 +12,8 @@ use std::time::Duration;
 
 /// Between looks.
 const LOOK_MS: u64 = 1_000;
+/// A daemon that has not answered for so long is said to be silent: what it said last must not stand as if it were now.
+const ANSWER_MS: u64 = 2_000;
 
 /// Until it is interrupted, or nobody reads it any more. Not on a terminal it prints one screen after the other, with an
 /// empty line between; with `json` a line for each.
@@ -38,21 +41,26 @@ fn next(last: Moment, now: Moment) -> Moment {
 }
 
 fn look(socket: &Path, json: bool) -> String {
-    match ask(socket) {
+    match ask(socket, ANSWER_MS) {
         Ok((line, _)) if json => line,
         Ok((_, view)) => screen(view),
         Err(silence) => {
             let what = match silence {
-                Silence::Late => "the daemon does not answer".to_owned(),
+                Silence::Late => format!("the daemon does not answer within {} s", ANSWER_MS / 1000),
                 Silence::Gone(what) => what,
             };
-            if json { serde_json::json!({ "absent": what }).to_string() } else { what }
+            if json { serde_json::json!({ "absent": what }).to_string() } else { dated(&what) }
         }
     }
 }
 
 fn screen(view: View) -> String {
-    view.painted(Paint::of_terminal()).screen(clock::now().wall_ms).trim_end().to_owned()
+    dated(view.painted(Paint::of_terminal()).screen(clock::now().wall_ms).trim_end())
+}
+
+/// With the time above it: whoever looks sees that it is of now.
+fn dated(text: &str) -> String {
+    format!("{}\n{text}", rfc3339(clock::now().wall_ms))
 }
 
 fn draw(screen: &str) -> Result<(), Exit> {

@@ -303,6 +303,10 @@ fn watch() -> Ended {
     let shows = |what: &str| seen.lock().unwrap().rsplit("\x1b[H").nth(1).is_some_and(|frame| frame.contains(what));
     wait_for("a live link in green", 8, || shows("recruiter in acme: \x1b[32mlive\x1b[0m"));
     wait_for("a third frame", 8, || seen.lock().unwrap().matches("\x1b[H").count() >= 3);
+    scene.bridge.signal(Signal::STOP);
+    wait_for("the daemon's silence", 5, || shows("the daemon does not answer within 2 s"));
+    scene.bridge.signal(Signal::CONT);
+    wait_for("its answer", 8, || shows("\x1b[32mlive\x1b[0m"));
     scene.bridge.kill();
     wait_for("the daemon's absence", 8, || shows("no daemon answers at"));
     scene.bridge.spawn();
