@@ -87,14 +87,27 @@ fuzz_said() {
 export -f fuzz_one
 export fuzz_built
 
-# boards OPTION…: board/check, its SKIP lines counted in `lost`.
-boards() {
-    local out code=0
+# heard SECONDS COMMAND…: runs it, its output shown and its SKIP lines counted in `lost`. It is over when the command is, or
+# after so many seconds: a process that it leaves behind holds a file, where it would hold a pipe open and the step with it.
+heard() {
+    local seconds=$1 out code=0 running
+    shift
     out=$(mktemp)
-    board/check "$@" 2>&1 | tee "$out" || code=$?
+    timeout --kill-after=10 "$seconds" "$@" >"$out" 2>&1 &
+    running=$!
+    trap 'kill "$running"; exit 130' INT TERM
+    tail -n +1 -f --pid="$running" "$out"
+    wait "$running" || code=$?
+    trap - INT TERM
+    ((code != 124)) || printf 'it took longer than %d s and was ended\n' "$seconds"
     lost=$(grep -c '^SKIP ' "$out" || true)
     rm -f "$out"
     return "$code"
+}
+
+# boards SECONDS OPTION…: board/check, its SKIP lines counted in `lost`.
+boards() {
+    heard "$1" board/check "${@:2}"
 }
 
 # kilobytes FILE: what it weighs.

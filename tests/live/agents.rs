@@ -3,12 +3,12 @@
 use crate::guild::Options;
 use crate::guild::agent;
 use crate::guild::bridge::wait_for;
-use crate::scene::Scene;
+use crate::scene::{Running, Scene};
 use crate::{Ended, Scenario};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 pub const SCENARIOS: &[Scenario] = &[
@@ -26,16 +26,6 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("an_agent_that_is_not_there_is_waited_for", 40, missing_program),
     Scenario("two_agents_of_one_daemon_keep_out_of_each_others_way", 40, two_agents),
 ];
-
-/// A child that ends with its scenario.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn agent_status(scene: &mut Scene, name: &str) -> Value {
     let status = scene.bridge.status();

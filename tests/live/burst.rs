@@ -2,10 +2,10 @@
 
 use crate::guild::bridge::{Bridge, wait_for};
 use crate::guild::{Guild, Options, agent};
-use crate::scene::BRIDGE;
+use crate::scene::{BRIDGE, Running};
 use crate::{Ended, Scenario};
 use serde_json::json;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 pub const SCENARIOS: &[Scenario] =
@@ -17,16 +17,6 @@ const EVERY: Duration = Duration::from_millis(20);
 const TAKES_MS: usize = 40;
 /// Measurements of the quick agent, before the burst and while it lasts.
 const PROBES: usize = 30;
-
-/// A child that ends with its scenario.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 fn hall() -> (Guild, Bridge) {
     let guild = Guild::start(Options::default());

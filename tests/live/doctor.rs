@@ -6,7 +6,7 @@ use crate::guild::bridge::wait_for;
 use crate::guild::gate::{Gate, Shows};
 use crate::guild::hostile::{Bad, Leg};
 use crate::guild::{Fault, Options, Rejection};
-use crate::scene::{BRIDGE, Scene};
+use crate::scene::{BRIDGE, Running, Scene};
 use crate::{Ended, Scenario};
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -337,20 +337,20 @@ fn soon() -> Ended {
 }
 
 fn interrupted() -> Ended {
-    use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+    use rustix::process::{Pid, Signal, test_kill_process};
     for signal in [Signal::INT, Signal::TERM, Signal::HUP] {
         let mut scene = Scene::new(Options::default());
         let note = scene.bridge.dir.0.join("pid");
         exec(&mut scene, &["/bin/sh", "-c", &format!("echo $$ >{0}.new; mv {0}.new {0}; sleep 60", note.display())]);
         agent(&mut scene, "deadline_s", json!(60));
         scene.bridge.write();
-        let mut doctor = scene.bridge.command(&["doctor"]).stdout(Stdio::null()).spawn().expect("it starts");
+        let mut doctor = scene.bridge.command(&["doctor"]);
+        let mut doctor = Running(doctor.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"));
         wait_for("the agent to be asked", 10, || note.exists());
         let started =
             std::fs::read_to_string(&note).unwrap().trim().parse().ok().and_then(Pid::from_raw).expect("a pid");
-        let own = i32::try_from(doctor.id()).ok().and_then(Pid::from_raw).expect("it runs");
-        kill_process(own, signal).expect("the signal is taken");
-        assert_eq!(doctor.wait().expect("it ends").code(), Some(1), "{signal:?}");
+        doctor.signal(signal);
+        assert_eq!(doctor.ended(10), Some(1), "{signal:?}");
         wait_for("the agent's end", 5, || test_kill_process(started).is_err());
     }
     Ended::Well

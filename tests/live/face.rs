@@ -2,7 +2,7 @@
 
 use crate::guild::bridge::wait_for;
 use crate::guild::{Fault, Options};
-use crate::scene::{BRIDGE, Scene};
+use crate::scene::{BRIDGE, Running, Scene};
 use crate::{Ended, Scenario};
 use rustix::process::Signal;
 use serde_json::json;
@@ -64,6 +64,7 @@ fn tail() -> Ended {
     let mut child =
         scene.bridge.command(&["tail", "recruiter"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let out = BufReader::new(child.stdout.take().unwrap());
+    let tailing = Running(child);
     let (tells, hears) = std::sync::mpsc::channel();
     std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| tells.send(line)));
     std::thread::sleep(Duration::from_millis(500));
@@ -72,8 +73,7 @@ fn tail() -> Ended {
     while let Ok(line) = hears.recv_timeout(Duration::from_secs(2)) {
         lines.push(line);
     }
-    let _ = child.kill();
-    let _ = child.wait();
+    drop(tailing);
     assert!(lines.len() >= 2, "a line for the message and one for its answer: {lines:?}");
     assert!(lines.iter().any(|line| line.contains("general")), "{lines:?}");
     scene.end()
@@ -281,15 +281,15 @@ fn idle_memory() -> Ended {
 fn watch() -> Ended {
     use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
     let mut scene = Scene::new(Options::default()).live();
-    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).expect("a terminal");
+    let terminal = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).expect("a terminal");
     grantpt(&terminal).and_then(|()| unlockpt(&terminal)).expect("it can be used");
     let name = ptsname(&terminal, Vec::new()).expect("it has a name").into_string().unwrap();
     let side = std::fs::OpenOptions::new().read(true).write(true).open(name).expect("its other side");
     let size = rustix::termios::Winsize { ws_row: 30, ws_col: 100, ws_xpixel: 0, ws_ypixel: 0 };
     rustix::termios::tcsetwinsize(&side, size).expect("it takes a size");
     let mut command = scene.bridge.command(&["status", "--watch"]);
-    command.env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null()).stdout(side);
-    let mut child = command.spawn().expect("it starts");
+    command.env_remove("NO_COLOR").env("TERM", "xterm").stdin(Stdio::null()).stdout(side).stderr(Stdio::null());
+    let _watching = Running(command.spawn().expect("it starts"));
     drop(command);
     let mut reader = std::fs::File::from(terminal);
     let seen = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
@@ -304,14 +304,12 @@ fn watch() -> Ended {
     wait_for("a live link in green", 8, || shows("recruiter in acme: \x1b[32mlive\x1b[0m"));
     wait_for("a third frame", 8, || seen.lock().unwrap().matches("\x1b[H").count() >= 3);
     scene.bridge.signal(Signal::STOP);
-    wait_for("the daemon's silence", 5, || shows("the daemon does not answer within 2 s"));
+    wait_for("the daemon's silence", 15, || shows("the daemon does not answer within 2 s"));
     scene.bridge.signal(Signal::CONT);
     wait_for("its answer", 8, || shows("\x1b[32mlive\x1b[0m"));
     scene.bridge.kill();
     wait_for("the daemon's absence", 8, || shows("no daemon answers at"));
     scene.bridge.spawn();
     wait_for("its return", 12, || shows("recruiter in acme: \x1b[32mlive\x1b[0m"));
-    let _ = child.kill();
-    let _ = child.wait();
     scene.end()
 }

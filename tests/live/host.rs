@@ -3,7 +3,7 @@
 
 use crate::guild::bridge::wait_for;
 use crate::guild::{Fault, Options};
-use crate::scene::{BRIDGE, Scene, options};
+use crate::scene::{BRIDGE, Running, Scene, options};
 use crate::{Ended, Scenario};
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use std::io::Read;
 use std::net::UdpSocket;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
@@ -27,47 +27,15 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("files_of_another_user_are_named_with_what_to_do", 40, another_user),
 ];
 
-/// A daemon that this file started itself; it ends with the scenario.
-struct Own(Child);
-
-impl Own {
-    fn pid(&self) -> Pid {
-        Pid::from_child(&self.0)
-    }
-
-    fn signal(&self, signal: Signal) {
-        rustix::process::kill_process(self.pid(), signal).expect("the signal is taken");
-    }
-
-    /// Its exit code, once it ended.
-    fn ended(&mut self, seconds: u64) -> Option<i32> {
-        let until = Instant::now() + Duration::from_secs(seconds);
-        while Instant::now() < until {
-            if let Ok(Some(status)) = self.0.try_wait() {
-                return status.code();
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        panic!("it did not end within {seconds} s");
-    }
-}
-
-impl Drop for Own {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Starts the daemon through this program (`sh -c SCRIPT sh BRIDGE run …`), its log into a file.
-fn through(scene: &Scene, script: &str) -> Own {
+fn through(scene: &Scene, script: &str) -> Running {
     scene.bridge.write();
     let own = scene.bridge.command(&["run"]);
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh", BRIDGE]).args(own.get_args());
     let log = std::fs::File::create(log_of(scene)).expect("the log can be written");
     command.env("RUST_LOG", "debug").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    Own(command.spawn().expect("sh starts"))
+    Running(command.spawn().expect("sh starts"))
 }
 
 fn log_of(scene: &Scene) -> PathBuf {
@@ -100,9 +68,9 @@ fn unread_log() -> Ended {
     scene.bridge.write();
     let mut command = scene.bridge.command(&["run"]);
     let command = command.env("RUST_LOG", "debug").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-    let mut daemon = Own(command.spawn().expect("it starts"));
+    let mut daemon = Running(command.spawn().expect("it starts"));
     wait_own(&mut scene, "live link", 10, |link| link["state"] == "live");
-    let resident = |daemon: &Own| -> u64 {
+    let resident = |daemon: &Running| -> u64 {
         let text = std::fs::read_to_string(format!("/proc/{}/status", daemon.0.id())).unwrap_or_default();
         let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:")).unwrap_or("0");
         line.split_whitespace().next().and_then(|kb| kb.parse().ok()).unwrap_or(0)
@@ -197,11 +165,11 @@ fn no_files() -> Ended {
     wait_for("the code and words about it", 10, || scene.bridge.log().lines().any(code_and_words));
     let (before, log_before) = (ticks(pid), scene.bridge.log().len());
     // somebody asks, too: the control socket cannot take them in
-    let mut asking = scene.bridge.command(&["status"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut asking = scene.bridge.command(&["status"]);
+    let asking = Running(asking.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts"));
     std::thread::sleep(Duration::from_secs(8));
     let (used, said) = (ticks(pid) - before, scene.bridge.log().len() - log_before);
-    let _ = asking.kill();
-    let _ = asking.wait();
+    drop(asking);
     println!("no files: {used} clock ticks and {said} bytes of log in 8 s");
     assert!(used <= 40 && said < 8_000, "{used} ticks, {said} bytes of log in 8 s");
     limit_files(pid, Some(1_024));
@@ -392,7 +360,7 @@ fn another_user() -> Ended {
     let mut command = scene.bridge.command(&["run"]);
     let log = std::fs::File::create(log_of(&scene)).expect("the log can be written");
     command.uid(65_534).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-    let _daemon = Own(command.spawn().expect("it starts"));
+    let _daemon = Running(command.spawn().expect("it starts"));
     let link = wait_own(&mut scene, "unbound link", 10, |link| link["state"] == "unbound");
     let key = scene.bridge.dir.0.join("key-recruiter");
     assert_eq!(link["reason"], "cfg.key_file", "{link}");

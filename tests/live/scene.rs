@@ -4,9 +4,44 @@ use crate::Ended;
 use crate::guild::bridge::{Bridge, wait_for};
 use crate::guild::proxy::Proxy;
 use crate::guild::{Guild, Model, Options, model};
+use rustix::process::{Pid, Signal};
 use serde_json::{Value, json};
+use std::process::Child;
+use std::time::{Duration, Instant};
 
 pub const BRIDGE: &str = env!("CARGO_BIN_EXE_guild-bridge");
+
+/// A process beside the scene's own daemon; it ends when this is dropped, so with its scenario, however that ends.
+pub struct Running(pub Child);
+
+impl Running {
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.0)
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid(), signal).expect("the signal is taken");
+    }
+
+    /// Its exit code, once it ended.
+    pub fn ended(&mut self, seconds: u64) -> Option<i32> {
+        let until = Instant::now() + Duration::from_secs(seconds);
+        while Instant::now() < until {
+            if let Ok(Some(status)) = self.0.try_wait() {
+                return status.code();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("it did not end within {seconds} s");
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
 
 /// A guild with people in it, and a daemon beside it.
 pub struct Scene {

@@ -122,15 +122,16 @@ fn no_flash() -> Ended {
     Ended::Skipped("every directory for temporary files is on RAM".into())
 }
 
-/// A program that runs the daemon under strace with these arguments.
+/// A program that runs the daemon under strace with these arguments. A strace that is killed would let its daemon go on:
+/// the kernel ends it too.
 fn traced(flash: &Flash, arguments: &str) -> Option<PathBuf> {
     let quiet = |command: &mut Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
     // it may be there and not be allowed to
-    let works =
-        quiet(Command::new("strace").args(["-qq", "-e", "trace=none", "true"])).is_ok_and(|status| status.success());
+    let tried = ["-qq", "-e", "trace=none", "setpriv", "--pdeathsig", "KILL", "true"];
+    let works = quiet(Command::new("strace").args(tried)).is_ok_and(|status| status.success());
     let program = flash.0.with_extension("traced");
     let text = format!(
-        "#!/bin/sh\n[ \"$1\" = run ] || exec {BRIDGE} \"$@\"\nexec strace -f -qq {arguments} {BRIDGE} \"$@\"\n"
+        "#!/bin/sh\n[ \"$1\" = run ] || exec {BRIDGE} \"$@\"\nexec strace -f -qq {arguments} setpriv --pdeathsig KILL {BRIDGE} \"$@\"\n"
     );
     std::fs::write(&program, text).ok()?;
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).ok()?;
@@ -161,7 +162,7 @@ fn syncs(mode: &str, good: impl Fn(usize) -> bool) -> Ended {
     match count_syncs(mode, 100) {
         Some(count) if good(count) => Ended::Well,
         Some(count) => panic!("{count} syncs in mode {mode}"),
-        None => Ended::Skipped("strace is not there or may not trace, or there is no disk but RAM".into()),
+        None => Ended::Skipped("strace or setpriv is not there or may not trace, or there is no disk but RAM".into()),
     }
 }
 
@@ -176,7 +177,7 @@ fn failing_sync() -> Ended {
     let Some(flash) = flash() else { return no_flash() };
     // the fourth sync of a file fails, and the kernel forgets what it was asked to write
     let Some(program) = traced(&flash, "-o /dev/null -e trace=fdatasync -e inject=fdatasync:error=EIO:when=4") else {
-        return Ended::Skipped("strace is not there or may not trace".into());
+        return Ended::Skipped("strace or setpriv is not there or may not trace".into());
     };
     let mut scene = scene("each", &flash, &program);
     for n in 0..10 {
