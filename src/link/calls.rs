@@ -58,6 +58,8 @@ pub struct Page {
     pub seek: bool,
     /// It asks for the oldest message that history keeps.
     pub oldest: bool,
+    /// The channel's doubts when it was asked for: one that came since is not settled by it.
+    pub doubts: u32,
 }
 
 /// A call under way.

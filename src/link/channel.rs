@@ -45,6 +45,8 @@ pub struct Channel {
     pub oldest: Oldest,
     /// That nothing is left of its history was counted.
     pub emptied: bool,
+    /// How often history had to be read again before the socket was believed to be whole.
+    pub doubts: u32,
     /// Since when neither the list nor history could be read.
     pub failing_since: Option<Moment>,
     join: Join,
@@ -117,6 +119,7 @@ impl Channel {
             emptied: false,
             limit: budget::HISTORY_LIMIT,
             oldest: Oldest::Unasked,
+            doubts: 0,
             failing_since: None,
             join: Join::default(),
         }
@@ -138,6 +141,7 @@ impl Channel {
 
     /// History has to be read again before the socket is believed to be whole.
     pub fn doubt(&mut self) {
+        self.doubts = self.doubts.wrapping_add(1);
         self.baseline = false;
         self.wanted = false;
         self.goes_on = false;

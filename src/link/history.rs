@@ -145,7 +145,7 @@ impl Link {
             return self.page_failed(at, unreadable(&got, "history is not a JSON array"), None, step);
         }
         if page.oldest {
-            return self.oldest_came(at, &got);
+            return self.oldest_came(at, &page, &got);
         }
         let blind = self.channels.get(at).is_some_and(|channel| oldest::is_blind(channel, &page));
         let Some(cut_blindly) = (if blind { self.cut_blindly(at, &page, &got) } else { Some(false) }) else { return };
@@ -196,6 +196,9 @@ impl Link {
             channel.limit = (page.limit / 2).max(1);
         } else if brought.full {
             channel.wanted = true;
+        } else if channel.doubts != page.doubts {
+            // what the socket brought between this page and the doubt stands behind its end: the next reading tells
+            channel.goes_on = false;
         } else if brought.rows < page.limit || brought.passed == 0 {
             let end = channel.lane.read_to_end();
             let forgotten = self.done_before.remove(&page.channel).is_some_and(|done| !done.is_empty());
@@ -370,10 +373,10 @@ fn join_heard(channel: &Channel, now: Moment) -> bool {
 /// The next page of a channel. It asks after the message *before* the place, and expects the place's own message first: a
 /// row a page, and a cut between two pages of one reading is seen, too. A page of one row has no room for that.
 fn next_page(channel: &Channel) -> Page {
-    let name = channel.row.id.clone();
+    let (name, doubts) = (channel.row.id.clone(), channel.doubts);
     if let Gate::Seeking(seek) = &channel.gate {
         let after = seek.tail.back().cloned();
-        return Page { channel: name, after, expect: None, limit: channel.limit, seek: true, oldest: false };
+        return Page { channel: name, after, expect: None, limit: channel.limit, seek: true, oldest: false, doubts };
     }
     if let Some(page) = oldest::page(channel) {
         return page;
@@ -388,7 +391,8 @@ fn next_page(channel: &Channel) -> Page {
             limit,
             seek: false,
             oldest: false,
+            doubts,
         },
-        (_, id) => Page { channel: name, after: id.clone(), expect: None, limit, seek: false, oldest: false },
+        (_, id) => Page { channel: name, after: id.clone(), expect: None, limit, seek: false, oldest: false, doubts },
     }
 }

@@ -25,8 +25,8 @@ pub enum Oldest {
 
 /// The page that asks for the oldest message, where that is what comes next.
 pub(super) fn page(channel: &Channel) -> Option<Page> {
-    let name = channel.row.id.clone();
-    let page = || Page { channel: name, after: None, expect: None, limit: 1, seek: false, oldest: true };
+    let (name, doubts) = (channel.row.id.clone(), channel.doubts);
+    let page = || Page { channel: name, after: None, expect: None, limit: 1, seek: false, oldest: true, doubts };
     (channel.oldest == Oldest::Wanted).then(page)
 }
 
@@ -39,9 +39,10 @@ pub(super) fn is_blind(channel: &Channel, page: &Page) -> bool {
 
 impl Link {
     /// The oldest message came.
-    pub(super) fn oldest_came(&mut self, at: usize, got: &Got<'_>) {
+    pub(super) fn oldest_came(&mut self, at: usize, page: &Page, got: &Got<'_>) {
         let first = self.first_of(got);
-        if let Some(channel) = self.channels.get_mut(at) {
+        // one that was asked for before a doubt is asked for again
+        if let Some(channel) = self.channels.get_mut(at).filter(|channel| channel.doubts == page.doubts) {
             channel.oldest = Oldest::Is(first);
         }
     }

@@ -1,7 +1,7 @@
 //! A socket that brings nothing while history does: how it is found out, and what it costs.
 
 use super::LINK;
-use crate::world::{Habit, World, mins, model, secs};
+use crate::world::{Habit, What, World, mins, model, secs};
 
 /// What a client hears that offers one token in two handshakes, as naive ones do: the answer to each join.
 fn naive_joins(w: &mut World) -> [model::Joined; 2] {
@@ -162,4 +162,25 @@ fn rooms_that_a_guild_loses_again_and_again_cost_delay_and_nothing_else() {
     }
     assert_eq!(w.heard(), (0..20).map(|i| format!("m{i}")).collect::<Vec<_>>());
     assert!(w.story.offered.len() <= 40, "{} handshakes", w.story.offered.len());
+}
+
+#[test]
+fn a_page_asked_for_before_a_doubt_does_not_say_that_history_was_cut() {
+    for moment in (4_000..7_000).step_by(100) {
+        let mut w = World::chatty(4);
+        w.settings.timing.reconcile_ms = 1_000;
+        w.run_live();
+        w.run_for(secs(10));
+        // history shows this one alone: the socket is doubted some seconds later
+        w.whisper("by history");
+        w.run_for(moment);
+        w.guild().trouble("history", 1, What::Slow(1_500));
+        w.say("general", "alice", "asks for a page");
+        for _ in 0..12 {
+            w.run_for(200);
+            w.say("general", "alice", "behind its end");
+        }
+        w.run_for(mins(2));
+        assert_eq!((w.answers("general").len(), w.link().gaps), (14, 0), "{moment}: {:?}", w.link().last_gap);
+    }
 }
