@@ -94,8 +94,10 @@ pub enum Command {
         /// The agent's name.
         agent: String,
     },
-    /// The configuration was read again and is good.
+    /// The configuration was read again and is good: say what it will change, then change it.
     Reload(Box<Settings>),
+    /// The same, said and not done.
+    Plan(Box<Settings>),
     /// End: stop taking work, finish or give back what is open within 5 s.
     Stop,
     /// A person said that things changed (a clock step, a link came up): waiting links try now.
@@ -113,7 +115,8 @@ pub enum Told {
     Tail(String),
     /// It was done; a sentence.
     Done(String),
-    /// A `send` waits in the outbox; `Done` or `Refused` may follow.
+    /// It was taken: a `send` waits in the outbox, or a reload is begun, a line for each thing that it will change. `Done`
+    /// or `Refused` may follow.
     Queued(String),
     /// It was refused; a sentence.
     Refused(Why),

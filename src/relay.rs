@@ -7,6 +7,8 @@ mod command;
 mod crew;
 mod ledger;
 mod letters;
+mod plan;
+mod reload;
 
 pub use crate::port;
 
@@ -72,7 +74,9 @@ impl Relay {
             sends: 0,
             stopping: None,
         };
-        relay.reload(settings, now);
+        relay.settings.state = settings.state;
+        let plan = relay.plan(settings);
+        relay.apply(plan, now);
         relay.ledger.forget_the_old();
         relay
     }

@@ -40,7 +40,8 @@ usage: guild-bridge COMMAND [--config FILE] [--state-dir DIR] [--socket FILE]
   letters drop [KEY|AGENT]   forgets them
                              both: done where there is none, too; no where KEY or AGENT is not known, or some stay
   restart AGENT              reconnects one agent's links, leaving the others alone
-  reload                     reads the configuration again, as SIGHUP does
+  reload                     reads the configuration again, as SIGHUP does: says what it will change, and changes it
+    --dry-run                says it and changes nothing
   nudge                      links that rest try now: for scripts that know that the network came up
   config from-uci [FILE]     OpenWrt's configuration, as `uci export guild-bridge` prints it, as JSON
 

@@ -56,8 +56,18 @@ impl From<Exit> for ExitCode {
 const COMMANDS: &[&str] =
     &["run", "check", "doctor", "status", "send", "tail", "letters", "restart", "reload", "nudge", "config"];
 const LATER: &[&str] = &["budget"];
-const OPTIONS: &[&str] =
-    &["--config", "--state-dir", "--socket", "--json", "--wait", "--check", "--watch", "--help", "--version"];
+const OPTIONS: &[&str] = &[
+    "--config",
+    "--state-dir",
+    "--socket",
+    "--json",
+    "--wait",
+    "--check",
+    "--watch",
+    "--dry-run",
+    "--help",
+    "--version",
+];
 
 /// The configuration, where none is named.
 const CONFIG: &str = "/etc/guild-bridge/config.json";
@@ -71,6 +81,8 @@ struct Typed {
     state_dir: Option<PathBuf>,
     socket: Option<PathBuf>,
     status: status::Wish,
+    /// `reload --dry-run`.
+    dry_run: bool,
     /// An option that goes with `status` alone.
     status_option: Option<&'static str>,
 }
@@ -146,6 +158,7 @@ fn parse(mut parser: Parser) -> Result<Asked, Usage> {
                 });
                 typed.status_option = Some("--check");
             }
+            Arg::Long("dry-run") => typed.dry_run = true,
             Arg::Long("watch") => {
                 typed.status.watch = true;
                 typed.status_option = Some("--watch");
@@ -185,6 +198,9 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
         }
         return Err(format!("{option} goes with status, not with {name}").into());
     }
+    if typed.dry_run && name != "reload" {
+        return Err(format!("--dry-run goes with reload, not with {name}").into());
+    }
     if typed.status.watch && (typed.status.wait_s.is_some() || typed.status.check.is_some()) {
         return Err("--watch goes without --wait and --check".into());
     }
@@ -202,7 +218,7 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
         ("letters", ["drop", which]) => Ok(letters::forget(&typed.socket(), Some(which))),
         ("letters", _) => Err("letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]".into()),
         ("nudge", []) => Ok(nudge::nudge(&typed.socket())),
-        ("reload", []) => Ok(reload::reload(&typed.socket())),
+        ("reload", []) => Ok(reload::reload(&typed.socket(), typed.dry_run)),
         ("restart", [agent]) => Ok(restart::restart(&typed.socket(), agent)),
         ("tail", []) => Ok(tail::tail(&typed.socket(), None)),
         ("tail", [agent]) => Ok(tail::tail(&typed.socket(), Some(agent))),

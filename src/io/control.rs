@@ -274,7 +274,8 @@ async fn watch(mut stream: &Async<UnixStream>, bytes: &mut Vec<u8>) {
     std::future::pending().await
 }
 
-const COMMANDS: &str = "status, send, tail, letters, letters-show, letters-retry, letters-drop, restart, reload, nudge";
+const COMMANDS: &str =
+    "status, send, tail, letters, letters-show, letters-retry, letters-drop, restart, reload, reload-plan, nudge";
 
 /// What a line asks for.
 fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
@@ -294,11 +295,13 @@ fn request(line: &[u8]) -> Result<impl FnOnce(Client) -> Happening, String> {
         "letters-drop" => Some(Command::DropLetters { which: request.which }),
         "restart" => Some(Command::Restart { agent: need(request.agent, "agent")? }),
         "nudge" => Some(Command::Nudge),
-        "reload" => None,
+        "reload" | "reload-plan" => None,
         _ => return Err(format!("no such \"cmd\"; there are {COMMANDS}")),
     };
+    let plan = request.cmd == "reload-plan";
     Ok(move |client| match command {
         Some(command) => Happening::Control(client, command),
+        None if plan => Happening::Plan(client),
         None => Happening::Reread(client),
     })
 }
@@ -329,7 +332,7 @@ enum Due {
     Nothing,
     /// The first answer to its request.
     Answer,
-    /// What became of a `send` that was queued.
+    /// What became of a `send` that was queued, or of a reload.
     Later,
     /// Line after line.
     Tail,

@@ -172,6 +172,7 @@ impl Ward {
             | Happening::Disk(_)
             | Happening::Control(..)
             | Happening::Reread(_)
+            | Happening::Plan(_)
             | Happening::EndNow => return,
         };
         self.examination.handle(input, now);

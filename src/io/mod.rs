@@ -48,6 +48,8 @@ pub enum Happening {
     Control(Client, Command),
     /// Read the configuration again; whoever asked is told.
     Reread(Client),
+    /// Somebody asks what the configuration would change if it were read again.
+    Plan(Client),
     /// Somebody who asked to end does not want to wait.
     EndNow,
 }

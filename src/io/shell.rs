@@ -24,6 +24,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// What the daemon is started with.
 pub struct Options {
@@ -193,6 +194,7 @@ impl Shell {
                 return;
             }
             Happening::Reread(client) => return self.reread(*client, now),
+            Happening::Plan(client) => return self.plan(*client, now),
             Happening::Disk(stored) => {
                 self.disk.note(stored);
                 return self.take_owned(happening, now);
@@ -220,28 +222,42 @@ impl Shell {
             | Happening::FrameSent(..)
             | Happening::Answer(..)
             | Happening::Reread(..)
+            | Happening::Plan(..)
             | Happening::EndNow => return,
         };
         self.relay.handle(input, now);
     }
 
-    /// Everything that was asked for names guilds of the old settings until here, and of the new ones after.
+    /// The relay says what will change before anything does. All that was asked for names guilds of the old settings until
+    /// here, and of the new ones after.
     fn reread(&mut self, client: Client, now: Now) {
         self.manager.reloading();
-        let read = (self.reload)().and_then(|settings| Ok((Rules::of(&settings)?, settings)));
-        match read {
-            Ok((rules, settings)) => {
-                self.lines.reload(rules.clone(), settings.message_bytes);
-                self.workers.reload(rules);
-                self.heap_limit = settings.heap_bytes.unwrap_or(0);
-                self.relay.handle(Input::Control(client, Command::Reload(Box::new(settings))), now);
-            }
+        if let Some((rules, settings)) = self.read(client) {
+            let (message_bytes, heap_limit) = (settings.message_bytes, settings.heap_bytes.unwrap_or(0));
+            self.relay.handle(Input::Control(client, Command::Reload(Box::new(settings))), now);
+            self.lines.reload(rules.clone(), message_bytes);
+            self.workers.reload(rules);
+            self.heap_limit = heap_limit;
+        }
+        self.manager.ready();
+    }
+
+    fn plan(&mut self, client: Client, now: Now) {
+        if let Some((_, settings)) = self.read(client) {
+            self.relay.handle(Input::Control(client, Command::Plan(Box::new(settings))), now);
+        }
+    }
+
+    /// The configuration, read again; where it cannot be run, whoever asked is told.
+    fn read(&self, client: Client) -> Option<(Vec<Arc<Rules>>, Settings)> {
+        match (self.reload)().and_then(|settings| Ok((Rules::of(&settings)?, settings))) {
+            Ok(read) => Some(read),
             Err(text) => {
                 log::error!("reload: {text}");
                 self.control.tell(client, Told::Refused(Why::new(Reason::ControlRequest, text)));
+                None
             }
         }
-        self.manager.ready();
     }
 
     fn perform(&mut self) {

@@ -18,6 +18,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("restart_reconnects_one_agent_and_leaves_the_others_alone", 30, restart),
     Scenario("reload_takes_a_new_agent_in_and_keeps_the_others_connections", 40, || reload(true)),
     Scenario("sighup_is_reload", 40, || reload(false)),
+    Scenario("a_reload_says_what_it_will_change_first_and_a_dry_run_changes_nothing", 40, planned_reload),
     Scenario("a_bad_file_changes_nothing_and_says_so", 30, bad_reload),
     Scenario("sigterm_ends_it_with_0_and_what_was_open_is_answered_after_the_next_start", 40, sigterm),
     Scenario("a_second_copy_exits_75_and_names_the_pid", 20, second_copy),
@@ -137,6 +138,32 @@ fn reload(by_command: bool) -> Ended {
     scene.bridge.wait_link("helper", "end of the helper's link", 8, serde_json::Value::is_null);
     assert_eq!(scene.bridge.link("recruiter")["attempts"], 1, "its connection was kept");
     scene.talk("hello", 5);
+    scene.end()
+}
+
+fn planned_reload() -> Ended {
+    let mut scene = two().live();
+    scene.bridge.wait_state("helper", "live", 10);
+    scene.bridge.config["agents"]["recruiter"]["id"] = serde_json::json!("helper");
+    scene.bridge.config["agents"]["recruiter"]["key_file"] =
+        scene.bridge.config["agents"]["helper"]["key_file"].clone();
+    scene.bridge.config["agents"].as_object_mut().unwrap().remove("helper");
+    scene.bridge.write();
+    let will =
+        "will remove helper: its open turns have 5 s\nwill change recruiter: reconnects in acme (id, key, key_file)\n";
+    assert_eq!(scene.bridge.call(&["reload", "--dry-run"]), (0, will.to_owned(), String::new()));
+    std::thread::sleep(Duration::from_millis(700));
+    assert_eq!((scene.number("attempts"), scene.bridge.link("helper")["state"].as_str()), (1, Some("live")));
+    assert!(!scene.bridge.log().contains("reload: "), "a plan alone is not logged as a reload");
+    let said = format!("{will}changed recruiter; removed helper\n");
+    assert_eq!(scene.bridge.call(&["reload"]), (0, said, String::new()));
+    scene.wait_number("attempts", 2, 10);
+    let log = scene.bridge.log();
+    let at = |words: &str| log.find(words).unwrap_or_else(|| panic!("no {words:?} in the log:\n{log}"));
+    assert!(
+        at("reload: will remove helper") < at("reload: will change recruiter: reconnects in acme (id, key, key_file)")
+    );
+    assert!(at("reload: will change recruiter") < at("reload: changed recruiter; removed helper"));
     scene.end()
 }
 

@@ -84,6 +84,7 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
         (&["check", "--watch"], "--watch goes with status, not with check"),
         (&["doctor", "a", "b"], "doctor takes at most one AGENT"),
         (&["doctor", "--wait", "3"], "--wait goes with status, not with doctor"),
+        (&["restart", "a", "--dry-run"], "--dry-run goes with reload, not with restart"),
         (&["run", "--config"], "missing argument"),
         (&["run", "--config", ""], "--config is empty"),
     ] {
@@ -298,6 +299,18 @@ fn restart_and_reload_pass_on_what_the_daemon_says() {
     let ((code, _, err), asked) = daemon(refused, Duration::ZERO).answers(&["reload"]);
     assert!(code == 1 && err.contains("nothing was changed:\nf:1:2: x: y"), "{code} {err}");
     assert_eq!(asked, [r#"{"cmd":"reload"}"#]);
+}
+
+#[test]
+fn reload_prints_what_will_change_and_then_what_changed_and_a_dry_run_what_would() {
+    let begun = r#"{"queued":"will add scout: connects in acme\nwill change timing: stable_s"}"#;
+    let (done, asked) = daemon(&[&[begun, r#"{"done":"added scout"}"#]], Duration::ZERO).answers(&["reload"]);
+    let wanted = "will add scout: connects in acme\nwill change timing: stable_s\nadded scout\n";
+    assert_eq!((done, asked[0].as_str()), ((0, wanted.to_owned(), String::new()), r#"{"cmd":"reload"}"#));
+    let dry = &[&[r#"{"done":"will change nothing"}"#][..]];
+    let (done, asked) = daemon(dry, Duration::ZERO).answers(&["reload", "--dry-run"]);
+    assert_eq!(done, (0, "will change nothing\n".to_owned(), String::new()));
+    assert_eq!(asked, [r#"{"cmd":"reload-plan"}"#]);
 }
 
 #[test]

@@ -147,6 +147,10 @@ fn every_command_reaches_the_loop_and_its_answer_the_client() {
         assert!(matches!(desk.heard.recv().await, Ok(Happening::Reread(same)) if same == id));
         desk.tell(id, Told::Done("read".into()));
         hear(&mut client).await;
+        say(&mut client, r#"{"cmd":"reload-plan"}"#).await;
+        assert!(matches!(desk.heard.recv().await, Ok(Happening::Plan(same)) if same == id));
+        desk.tell(id, Told::Done("will change nothing".into()));
+        hear(&mut client).await;
         say(&mut client, r#"{"cmd":"letters"}"#).await;
         assert!(matches!(desk.command().await.1, Command::Letters));
         desk.tell(id, Told::Letters(Box::default()));

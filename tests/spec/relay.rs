@@ -2,6 +2,7 @@
 
 mod crash;
 mod ends;
+mod plan;
 mod power;
 mod reload;
 

@@ -66,7 +66,8 @@ fn a_reload_at_any_of_a_thousand_moments_of_a_reconnection_loses_and_doubles_not
             w.say("general", "alice", &format!("m{moment}"));
         }
         w.run_for(rng.u64(..1_500));
-        assert_eq!(w.told(client).len(), 1, "{moment}: {:?}", w.told(client));
+        let told = w.told(client);
+        assert!(told.len() <= 2 && told.last().is_some_and(|told| told.starts_with("Done(")), "{moment}: {told:?}");
     }
     w.run_for(mins(10));
     assert_eq!(w.answers("general"), said.iter().map(|text| format!("re: {text}")).collect::<Vec<_>>());
