@@ -40,6 +40,15 @@ tool() {
     CARGO_TARGET_DIR=target/tools/build cargo install "$1" --locked --root target/tools
 }
 
+# debian PROGRAM PACKAGE: a program that tests look with, from Debian's archive where we may install it. Its tests say SKIP without.
+debian() {
+    command -v "$1" >/dev/null && return
+    ((EUID == 0)) && command -v apt-get >/dev/null || return 0
+    timeout 300 apt-get install -q -y --no-install-recommends "$2" >/dev/null 2>&1 ||
+        { timeout 120 apt-get update -q >/dev/null 2>&1 && timeout 300 apt-get install -q -y --no-install-recommends "$2" >/dev/null 2>&1; } ||
+        printf '%s is not to be had: apt-get install %s\n' "$1" "$2"
+}
+
 # nightly: whether the nightly toolchain is here. Nothing installs it.
 nightly() {
     command -v rustup >/dev/null && rustup toolchain list | grep -q '^nightly'

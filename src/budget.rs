@@ -252,3 +252,20 @@ pub const CALL_MS: u64 = 20_000;
 pub const PING_MS: std::ops::RangeInclusive<u64> = 100..=300_000;
 /// Shortest and longest Retry-After that a guild is believed.
 pub const RETRY_AFTER_MS: std::ops::RangeInclusive<u64> = 1_000..=3_600_000;
+
+/// Steps of the day that the page shows, for each link and each agent: 12 bytes each.
+pub const DAY_STEPS: usize = 144;
+/// One of them: ten minutes.
+pub const DAY_STEP_MS: u64 = 600_000;
+/// Between two writes of the metrics' file.
+pub const METRICS_MS: u64 = 15_000;
+/// Browsers and scrapers at once.
+pub const PAGE_CLIENTS: usize = 8;
+/// A request for the page: its line and its headers.
+pub const PAGE_REQUEST_BYTES: usize = 4 * 1024;
+/// Headers of such a request.
+pub const PAGE_HEADERS: usize = 48;
+/// How long a browser may take to ask, and to take an answer or a piece of one.
+pub const PAGE_MS: u64 = 10_000;
+/// Between two looks for a page that is open.
+pub const PAGE_LOOK_MS: u64 = 2_000;

@@ -26,6 +26,7 @@ pub use report::rfc3339;
 use crate::backoff::Backoff;
 use crate::budget;
 use crate::call::{Answer, Ticket};
+use crate::day::Day;
 use crate::dialect::{self, Dialect};
 use crate::lane::Place;
 use crate::letters::Letters;
@@ -76,6 +77,8 @@ pub struct Seat {
     pub colleagues: BTreeSet<String>,
     /// A wall clock before this is not set.
     pub build_ms: u64,
+    /// Its day is kept.
+    pub watched: bool,
 }
 
 /// One agent in one guild.
@@ -126,6 +129,8 @@ pub struct Link {
     live_since: Option<Moment>,
     news: Vec<News>,
     tally: Tally,
+    /// How it fared, where somebody may look at it.
+    day: Option<Box<Day>>,
 }
 
 /// What the relay has to pass on.
@@ -231,6 +236,7 @@ impl Link {
             live_since: None,
             news: Vec::new(),
             tally: Tally::default(),
+            day: None,
             seat,
         }
     }
@@ -408,6 +414,11 @@ impl Link {
         self.joins(step);
         self.read_on(step);
         self.post_on(step);
+        self.send_on(step);
+        self.note_day(step.now.at);
+    }
+
+    fn send_on(&mut self, step: &mut Step<'_>) {
         let line = self.line();
         let Some(cable) = self.cable() else { return };
         if !cable.sending {

@@ -140,6 +140,8 @@ impl Relay {
             self.keep_cursors(now);
         }
         self.ledger.find_places(&self.links);
+        let watched = self.settings.page.is_some();
+        self.crew.iter_mut().for_each(|crew| crew.note_day(watched, now.at));
         self.farewells(now);
     }
 

@@ -1,6 +1,7 @@
 //! What the configuration says, once it has been read: plain values without positions or files.
 
 use crate::secret::Secret;
+use core::net::SocketAddr;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -19,6 +20,19 @@ pub struct Settings {
     pub heap_bytes: Option<usize>,
     /// `timing`.
     pub timing: Timing,
+    /// Where the page is served, if at all.
+    pub page: Option<Page>,
+    /// The file that metrics are written to.
+    pub metrics_file: Option<PathBuf>,
+}
+
+/// The page: where it listens, and what it may be called by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// `page`.
+    pub listen: SocketAddr,
+    /// `page_hosts`, in lower case: what a request's Host may say beside loopback's own names.
+    pub hosts: Vec<String>,
 }
 
 /// A guild: where it is and what it speaks.

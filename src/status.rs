@@ -166,4 +166,8 @@ pub struct ProcessStatus {
     pub state_detail: String,
     /// Lines of the log that nobody read in time, since the start.
     pub log_dropped: u64,
+    /// Where the page is, while it is served.
+    pub page: Option<String>,
+    /// Why it is not, though the configuration asks for it.
+    pub page_detail: String,
 }

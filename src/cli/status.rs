@@ -133,6 +133,8 @@ struct ProcessView {
     state_mode: String,
     state_detail: String,
     log_dropped: u64,
+    page: Option<String>,
+    page_detail: String,
 }
 
 /// Asks once, or until yes; prints what came last.
@@ -253,6 +255,12 @@ impl View {
         }
         if process.log_dropped > 0 {
             out += &format!("\n{} line(s) of the log were dropped: whoever reads it did not", process.log_dropped);
+        }
+        if let Some(page) = &process.page {
+            out += &format!("\npage: {}", plain(page));
+        }
+        if !process.page_detail.is_empty() {
+            out += &format!("\npage: not served: {}", plain(&process.page_detail));
         }
         out += "\n\n";
         let mut links: Vec<_> = self.links.iter().collect();
@@ -415,6 +423,8 @@ impl ProcessView {
             state_mode: said.text("state_mode"),
             state_detail: said.text("state_detail"),
             log_dropped: said.number("log_dropped"),
+            page: said.some_text("page"),
+            page_detail: said.text("page_detail"),
         }
     }
 }

@@ -4,6 +4,7 @@ mod agent;
 mod answer;
 mod guild;
 pub mod jsonc;
+mod page;
 pub mod schema;
 mod section;
 pub mod uci;
@@ -185,6 +186,13 @@ fn settings(root: &jsonc::Node, places: &Places, found: &mut Findings, keys: &mu
     }
     if let Some(timing) = section.node("timing").and_then(|n| Section::open(n, &schema::TIMING, "timing", found)) {
         settings.timing = self::timing(&timing, found);
+    }
+    settings.page = page::read(&section, found);
+    settings.metrics_file = section.text("metrics_file").map(|file| places.beside(file));
+    // a bare name is beside a configuration that was given by a bare name
+    let folder = settings.metrics_file.as_ref().and_then(|file| file.parent()).filter(|at| !at.as_os_str().is_empty());
+    if let Some(Err(error)) = folder.map(std::fs::metadata) {
+        section.warn("metrics_file", format!("its folder cannot be read: {error}; create it"), found);
     }
     Some(settings)
 }

@@ -92,6 +92,9 @@ pub const ROOT: Shape = Shape {
         field("state", Kind::Word(&["memory", "group", "each"]), "how hard the journal is kept"),
         field("limits", Kind::Object(&LIMITS), "what is too large"),
         field("timing", Kind::Object(&TIMING), "how long to wait for what"),
+        field("page", Kind::Text(64), "address and port of the page, none by default"),
+        field("page_hosts", Kind::Texts(0, 16, 255), "names that the page may be called by beyond loopback"),
+        field("metrics_file", Kind::Text(TEXT_BYTES), "a file for metrics, written every 15 s"),
     ],
 };
 

@@ -167,12 +167,13 @@ impl Ward {
                 let Happening::Lost(line, lost) = happening else { return };
                 return self.examination.handle(Input::Wire(line, Wire::Lost(lost)), now);
             }
-            // nobody here has an agent, a disk or a control socket
+            // nobody here has an agent, a disk, a control socket or a page
             Happening::Agent(..)
             | Happening::Disk(_)
             | Happening::Control(..)
             | Happening::Reread(_)
             | Happening::Plan(_)
+            | Happening::Look(_)
             | Happening::EndNow => return,
         };
         self.examination.handle(input, now);

@@ -2,8 +2,10 @@
 
 use crate::agent::Said;
 use crate::call::Ticket;
+use crate::day::Days;
 use crate::message::{AgentId, Line};
 use crate::port::{Client, Command, Lost, Stored};
+use crate::status::Status;
 use crate::text::Clipped;
 use async_tungstenite::tungstenite::Utf8Bytes;
 
@@ -15,7 +17,10 @@ pub mod dns;
 pub mod doctor;
 pub mod http;
 pub mod lossy;
+pub mod metrics_file;
 pub mod notify;
+#[cfg(feature = "page")]
+pub mod page;
 pub mod process;
 pub mod secret;
 pub mod shell;
@@ -25,6 +30,7 @@ pub mod syslog;
 pub mod tcp;
 pub mod tls;
 pub mod websocket;
+pub mod windows;
 
 /// What a pump or a thread tells the loop, owned; the loop turns it into a borrowed `Input`.
 pub enum Happening {
@@ -50,8 +56,30 @@ pub enum Happening {
     Reread(Client),
     /// Somebody asks what the configuration would change if it were read again.
     Plan(Client),
+    /// The page or the metrics' file wants to see how things are.
+    Look(Watcher),
     /// Somebody who asked to end does not want to wait.
     EndNow,
+}
+
+/// Who looked: the answer goes there, and is not waited for.
+pub type Watcher = smol::channel::Sender<Box<Seen>>;
+
+/// What is to be seen.
+pub struct Seen {
+    /// The status, whole.
+    pub status: Status,
+    /// The last day.
+    pub days: Days,
+    /// Milliseconds since 1970, by the daemon's clock.
+    pub at_ms: u64,
+}
+
+/// Asks the loop how things are; none when it ends.
+async fn look(post: &Post) -> Option<Box<Seen>> {
+    let (tells, hears) = smol::channel::bounded(1);
+    post.send(Happening::Look(tells)).await.ok()?;
+    hears.recv().await.ok()
 }
 
 /// Where pumps and threads post happenings; bounded by `budget::HAPPENINGS`, so a full loop holds them back.

@@ -26,6 +26,8 @@ pub fn status(heap: Heap, state: (&'static str, String)) -> ProcessStatus {
         state_mode: state.0,
         state_detail: state.1,
         log_dropped: super::lossy::dropped(),
+        page: None,
+        page_detail: String::new(),
     }
 }
 

@@ -10,13 +10,15 @@ use super::notify::Manager;
 use super::process::{self, Heap};
 use super::tls::Rules;
 use super::websocket::Lines;
-use super::{Happening, Post, clock, signals, steps};
+use super::windows::Windows;
+use super::{Happening, Post, Seen, Watcher, clock, signals, steps};
 use crate::budget;
 use crate::moment::{Moment, Now, sooner};
 use crate::port::{Client, Command, Input, Output, Told, Wire};
 use crate::reason::{Reason, Why};
 use crate::relay::{self, Relay};
 use crate::settings::Settings;
+use crate::status::Status;
 use smol::channel::Receiver;
 use smol::{LocalExecutor, future};
 use std::collections::VecDeque;
@@ -81,6 +83,7 @@ struct Shell {
     control: Control,
     disk: Disk,
     manager: Manager,
+    windows: Windows,
     /// What was known at once: it does not go through the queue, which may be full.
     known: VecDeque<Happening>,
     heap: fn() -> (usize, usize),
@@ -107,6 +110,8 @@ impl Shell {
         let workers = Workers::start(&post, &dns, rules.clone())
             .map_err(|error| Fatal::Internal(format!("the HTTP workers do not start: {error}")))?;
         let agents = Agents::new(executor.clone(), post.clone(), dns.clone(), disk.attachments());
+        let mut windows = Windows::new(executor.clone(), post.clone());
+        windows.open(settings.page.clone(), settings.metrics_file.clone());
         let lines = Lines::new(executor.clone(), post, dns, rules, settings.message_bytes);
         let heap_limit = settings.heap_bytes.unwrap_or(0);
         let seed = RandomState::new().build_hasher().finish();
@@ -123,6 +128,7 @@ impl Shell {
             control,
             disk,
             manager,
+            windows,
             known,
             heap,
             heap_limit,
@@ -195,6 +201,7 @@ impl Shell {
             }
             Happening::Reread(client) => return self.reread(*client, now),
             Happening::Plan(client) => return self.plan(*client, now),
+            Happening::Look(watcher) => return self.show(watcher, now),
             Happening::Disk(stored) => {
                 self.disk.note(stored);
                 return self.take_owned(happening, now);
@@ -223,6 +230,7 @@ impl Shell {
             | Happening::Answer(..)
             | Happening::Reread(..)
             | Happening::Plan(..)
+            | Happening::Look(..)
             | Happening::EndNow => return,
         };
         self.relay.handle(input, now);
@@ -234,10 +242,12 @@ impl Shell {
         self.manager.reloading();
         if let Some((rules, settings)) = self.read(client) {
             let (message_bytes, heap_limit) = (settings.message_bytes, settings.heap_bytes.unwrap_or(0));
+            let (page, metrics_file) = (settings.page.clone(), settings.metrics_file.clone());
             self.relay.handle(Input::Control(client, Command::Reload(Box::new(settings))), now);
             self.lines.reload(rules.clone(), message_bytes);
             self.workers.reload(rules);
             self.heap_limit = heap_limit;
+            self.windows.open(page, metrics_file);
         }
         self.manager.ready();
     }
@@ -296,10 +306,23 @@ impl Shell {
 
     fn tell(&self, client: Client, mut told: Told) {
         if let Told::Status(status) = &mut told {
-            let (used, peak) = (self.heap)();
-            status.process = process::status(Heap { used, peak, limit: self.heap_limit }, self.disk.mode());
+            self.complete(status);
         }
         self.control.tell(client, told);
+    }
+
+    /// The process's part of a status.
+    fn complete(&self, status: &mut Status) {
+        let (used, peak) = (self.heap)();
+        status.process = process::status(Heap { used, peak, limit: self.heap_limit }, self.disk.mode());
+        (status.process.page, status.process.page_detail) = self.windows.page();
+    }
+
+    /// A watcher that went away meanwhile is not told.
+    fn show(&self, watcher: &Watcher, now: Now) {
+        let mut status = self.relay.status(now);
+        self.complete(&mut status);
+        let _ = watcher.try_send(Box::new(Seen { status, days: self.relay.days(now), at_ms: now.wall_ms }));
     }
 
     /// The last records, the last goodbyes; agents and the control socket go with their owners.

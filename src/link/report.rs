@@ -1,7 +1,8 @@
 //! What a link says of itself: counters and status.
 
 use super::{Link, State};
-use crate::moment::{Now, on_calendar};
+use crate::day::{Day, DayOf, Fare};
+use crate::moment::{Moment, Now, on_calendar};
 use crate::status::LinkStatus;
 use std::collections::BTreeMap;
 
@@ -45,6 +46,39 @@ impl Link {
             State::Up(_) => "unproven",
             State::Closed => "backoff",
         }
+    }
+
+    /// How it fares now.
+    fn fare(&self) -> Fare {
+        match &self.state {
+            State::Up(_) if self.is_deaf() => Fare::Deaf,
+            State::Up(_) if self.is_live() => Fare::Live,
+            State::Up(_) => Fare::Unproven,
+            State::Unbound
+            | State::Resting { .. }
+            | State::Minting { .. }
+            | State::Dialling { .. }
+            | State::Reminting { .. }
+            | State::Greeting { .. }
+            | State::Closed => Fare::Away,
+        }
+    }
+
+    /// Its day goes on, where one is kept.
+    pub(super) fn note_day(&mut self, now: Moment) {
+        if !self.seat.watched {
+            self.day = None;
+            return;
+        }
+        let (fare, totals) = (self.fare(), [self.tally.delivered, self.tally.posted]);
+        self.day.get_or_insert_with(|| Box::new(Day::new(fare, totals, now))).note(fare, totals, now);
+    }
+
+    /// Its day until now, where one is kept.
+    #[must_use]
+    pub fn day(&self, now: Moment) -> Option<DayOf> {
+        let steps = self.day.as_ref()?.steps(now);
+        Some(DayOf { agent: self.seat.agent.name.clone(), guild: Some(self.seat.guild.name.clone()), steps })
     }
 
     fn joining(&self) -> bool {

@@ -2,6 +2,8 @@
 
 use super::Relay;
 use super::crew::Crew;
+use crate::budget;
+use crate::day::{DayOf, Days, step_began};
 use crate::link::Link;
 use crate::message::{AgentId, LinkId};
 use crate::moment::Now;
@@ -55,6 +57,21 @@ impl Relay {
             status.process.state_detail = why.to_string();
         }
         status
+    }
+
+    /// The last day of every link and every agent, where the configuration has a page to show it.
+    #[must_use]
+    pub fn days(&self, now: Now) -> Days {
+        let agent = |crew: &Crew| {
+            let steps = crew.day.as_ref()?.steps(now.at);
+            Some(DayOf { agent: crew.agent.name.clone(), guild: None, steps })
+        };
+        Days {
+            step_ms: budget::DAY_STEP_MS,
+            step_began_ms: now.wall_of(step_began(now.at)),
+            links: self.links.iter().filter_map(|link| link.day(now.at)).collect(),
+            agents: self.crew.iter().filter_map(agent).collect(),
+        }
     }
 
     fn agent_status(&self, crew: &Crew) -> AgentStatus {

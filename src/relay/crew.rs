@@ -3,6 +3,7 @@
 use super::Relay;
 use crate::agent::{Said, Sent};
 use crate::budget;
+use crate::day::{Day, Fare};
 use crate::inbox::Inbox;
 use crate::link::Link;
 use crate::message::{AgentId, LinkId, Turn};
@@ -26,12 +27,25 @@ pub struct Crew {
     pub leaving: Option<Moment>,
     /// The link that is asked first for its next turn.
     turn: usize,
+    /// Its turns and failed attempts over the day, where somebody may look at them.
+    pub day: Option<Box<Day>>,
 }
 
 impl Crew {
     pub fn new(id: AgentId, agent: Agent) -> Self {
         let inbox = Inbox::new(id, &agent);
-        Self { id, agent, inbox, sends: VecDeque::new(), leaving: None, turn: 0 }
+        Self { id, agent, inbox, sends: VecDeque::new(), leaving: None, turn: 0, day: None }
+    }
+
+    /// Its day goes on, where one is kept.
+    pub fn note_day(&mut self, watched: bool, now: Moment) {
+        if !watched {
+            self.day = None;
+            return;
+        }
+        let fare = if matches!(self.inbox.state().0, "ready" | "busy") { Fare::Live } else { Fare::Away };
+        let totals = [self.inbox.done, self.inbox.failed];
+        self.day.get_or_insert_with(|| Box::new(Day::new(fare, totals, now))).note(fare, totals, now);
     }
 }
 

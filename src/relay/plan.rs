@@ -83,7 +83,13 @@ impl Relay {
             ("message_bytes", old.message_bytes != settings.message_bytes),
             ("heap_bytes", old.heap_bytes != settings.heap_bytes),
         ];
-        for (name, fields) in [("timing", timing(&old.timing, &settings.timing)), ("limits", differing(&limits))] {
+        let looked_at =
+            [("page", old.page != settings.page), ("metrics_file", old.metrics_file != settings.metrics_file)];
+        for (name, fields) in [
+            ("timing", timing(&old.timing, &settings.timing)),
+            ("limits", differing(&limits)),
+            ("what is looked at", differing(&looked_at)),
+        ] {
             if !fields.is_empty() {
                 beside.push((Verb::Change, name.to_owned(), fields));
             }

@@ -152,6 +152,7 @@ impl Relay {
             message_bytes: self.settings.message_bytes,
             colleagues,
             build_ms: self.options.build_ms,
+            watched: self.settings.page.is_some(),
             guild,
         })
     }

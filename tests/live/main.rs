@@ -8,6 +8,7 @@
 mod guild;
 
 mod agents;
+mod browser;
 mod burst;
 mod churn;
 mod delivery;
@@ -20,6 +21,7 @@ mod host;
 mod hostile;
 mod kills;
 mod letters;
+mod looked_at;
 mod rejections;
 #[path = "../harness/runner.rs"]
 mod runner;
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         letters::SCENARIOS,
         agents::SCENARIOS,
         face::SCENARIOS,
+        looked_at::SCENARIOS,
         host::SCENARIOS,
         service::SCENARIOS,
         writes::SCENARIOS,

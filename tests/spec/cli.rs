@@ -132,7 +132,10 @@ fn check_says_every_fault_and_run_starts_with_none() {
         let (code, _, err) = bridge(&[command, "--config", &file.display().to_string()]);
         assert_eq!(code, 78, "{err}");
         assert!(err.contains(":3:19: agents.a.gild: unknown field; did you mean `guild`?\n"), "{err}");
-        assert!(err.contains(":4:2: x: unknown field; known here: guilds, agents, state, limits, timing\n"), "{err}");
+        assert!(
+            err.contains(":4:2: x: unknown field; known here: guilds, agents, state, limits, timing, page"),
+            "{err}"
+        );
     }
 }
 

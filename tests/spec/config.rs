@@ -38,6 +38,9 @@ fn every_field_comment_and_trailing_comma_is_read() {
     assert_eq!(settings.heap_bytes, Some(8 << 20));
     let timing = settings.timing;
     assert_eq!((timing.reconcile_ms, timing.stable_ms, timing.backoff_base_ms), (500, 4250, 100));
+    let page = settings.page.unwrap();
+    assert_eq!((page.listen.to_string(), page.hosts.join(" ")), ("[::1]:8080".into(), "pi.lan [fe80::1]".into()));
+    assert!(settings.metrics_file.is_some_and(|file| file.is_absolute() && file.ends_with("bridge.prom")));
 }
 
 #[test]
@@ -93,6 +96,25 @@ fn the_four_transports_are_read_as_written() {
     );
     let text = r#"{"model":"m","stream":false,"n":1.50,"messages":[{"role":"user","content":"{text}"}],"none":null,"e":{},"l":[]}"#;
     assert_eq!(body.as_deref(), Some(text));
+}
+
+#[test]
+fn a_page_beyond_loopback_is_asked_for_by_name() {
+    let with = |more: &str| format!("{}, {more}}}", small("", "").trim_end().strip_suffix('}').unwrap());
+    assert!(faults(with(r#""page": "127.3.2.1:80""#)).is_empty());
+    assert!(faults(with(r#""page": "0.0.0.0:8080", "page_hosts": ["pi.lan"]"#)).is_empty());
+    for (more, told) in [
+        (r#""page": "0.0.0.0:8080""#, "page: 0.0.0.0 is not loopback"),
+        (r#""page": "[2001:db8::1]:80", "page_hosts": []"#, "page: 2001:db8::1 is not loopback"),
+        (r#""page": "localhost:8080""#, "page: `localhost:8080` is no address with a port; give 127.0.0.1:8080"),
+        (r#""page": "127.0.0.1:0""#, "page: has port 0"),
+        (r#""page_hosts": ["a"]"#, "page_hosts: belongs to a page"),
+        (r#""page": "127.0.0.1:80", "page_hosts": ["b", "a:80"]"#, "page_hosts[1]: `a:80` is no host"),
+        (r#""page": "127.0.0.1:80", "page_hosts": ["[x]"]"#, "page_hosts[0]: `[x]` is no host"),
+    ] {
+        let faults = faults(with(more));
+        assert!(faults.len() == 1 && faults[0].contains(told), "{more}: {faults:?}");
+    }
 }
 
 #[test]

@@ -121,6 +121,11 @@ impl World {
         self.watch();
     }
 
+    /// What the page shows of the last day.
+    pub fn days(&self) -> guild_bridge::day::Days {
+        self.relay.as_ref().expect("the daemon runs").days(self.now())
+    }
+
     /// Texts of the messages that recruiter was asked about, in order, each attempt.
     pub fn heard(&self) -> Vec<&str> {
         self.hands["recruiter"].heard()
