@@ -4,16 +4,18 @@ mod check;
 mod client;
 mod config;
 mod doctor;
-mod help;
+pub mod help;
 pub mod letters;
 mod log;
 mod nudge;
+pub mod pages;
 mod reload;
 mod restart;
 mod run;
 mod said;
 mod send;
 pub mod status;
+pub mod table;
 mod tail;
 pub mod unit;
 pub mod watch;
@@ -26,6 +28,7 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use table::{Does, Row};
 
 /// How a command ends: the process's exit code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,23 +55,6 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The commands, and what comes with a later version.
-const COMMANDS: &[&str] =
-    &["run", "check", "doctor", "status", "send", "tail", "letters", "restart", "reload", "nudge", "config"];
-const LATER: &[&str] = &["budget"];
-const OPTIONS: &[&str] = &[
-    "--config",
-    "--state-dir",
-    "--socket",
-    "--json",
-    "--wait",
-    "--check",
-    "--watch",
-    "--dry-run",
-    "--help",
-    "--version",
-];
-
 /// The configuration, where none is named.
 const CONFIG: &str = "/etc/guild-bridge/config.json";
 
@@ -83,8 +69,8 @@ struct Typed {
     status: status::Wish,
     /// `reload --dry-run`.
     dry_run: bool,
-    /// An option that goes with `status` alone.
-    status_option: Option<&'static str>,
+    /// The options, in their order.
+    given: Vec<&'static str>,
 }
 
 impl Typed {
@@ -114,7 +100,7 @@ impl<E: Display> From<E> for Usage {
 /// Does what `arguments` (without the program's name) ask for. `heap` tells the bytes in use and the most there were.
 pub fn main(arguments: impl IntoIterator<Item = OsString>, heap: fn() -> (usize, usize)) -> ExitCode {
     let done = match parse(Parser::from_args(arguments)) {
-        Ok(Asked::Help) => say(help::TEXT),
+        Ok(Asked::Help) => say(&help::text()),
         Ok(Asked::Version) => say(&help::version()),
         Ok(Asked::Command(typed)) => command(typed, heap),
         Err(usage) => Err(usage),
@@ -135,40 +121,47 @@ enum Asked {
 fn parse(mut parser: Parser) -> Result<Asked, Usage> {
     let mut typed = Typed::default();
     while let Some(arg) = parser.next()? {
-        match arg {
-            Arg::Short('h') | Arg::Long("help") => return Ok(Asked::Help),
-            Arg::Short('V') | Arg::Long("version") => return Ok(Asked::Version),
-            Arg::Long("config") => typed.config = Some(path(&mut parser, "--config")?),
-            Arg::Long("state-dir") => typed.state_dir = Some(path(&mut parser, "--state-dir")?),
-            Arg::Long("socket") => typed.socket = Some(path(&mut parser, "--socket")?),
-            Arg::Long("json") => {
-                typed.status.json = true;
-                typed.status_option = Some("--json");
+        let option = match arg {
+            Arg::Short('h') => return Ok(Asked::Help),
+            Arg::Short('V') => return Ok(Asked::Version),
+            Arg::Short(letter) => return Err(format!("unknown option -{letter}").into()),
+            Arg::Value(word) => {
+                typed.words.push(word);
+                continue;
             }
-            Arg::Long("wait") => {
+            Arg::Long(name) => option(&format!("--{name}"))?,
+        };
+        match option {
+            "--help" => return Ok(Asked::Help),
+            "--version" => return Ok(Asked::Version),
+            "--config" => typed.config = Some(path(&mut parser, option)?),
+            "--state-dir" => typed.state_dir = Some(path(&mut parser, option)?),
+            "--socket" => typed.socket = Some(path(&mut parser, option)?),
+            "--json" => typed.status.json = true,
+            "--watch" => typed.status.watch = true,
+            "--dry-run" => typed.dry_run = true,
+            "--wait" => {
                 let seconds: u32 = parser.value()?.parse().map_err(|_| "--wait takes whole seconds")?;
                 typed.status.wait_s = Some(seconds.into());
-                typed.status_option = Some("--wait");
             }
-            Arg::Long("check") => {
+            "--check" => {
                 typed.status.check = Some(match parser.value()?.to_str() {
                     Some("local") => status::Check::Local,
                     Some("guild") => status::Check::Guild,
                     _ => return Err("--check takes local or guild".into()),
                 });
-                typed.status_option = Some("--check");
             }
-            Arg::Long("dry-run") => typed.dry_run = true,
-            Arg::Long("watch") => {
-                typed.status.watch = true;
-                typed.status_option = Some("--watch");
-            }
-            Arg::Value(word) => typed.words.push(word),
-            Arg::Long(name) => return Err(unknown("option", &format!("--{name}"), OPTIONS)),
-            Arg::Short(letter) => return Err(format!("unknown option -{letter}").into()),
+            other => return Err(format!("{other} is in the table of options and not taken").into()),
         }
+        typed.given.push(option);
     }
     Ok(Asked::Command(typed))
+}
+
+/// An option of the table.
+fn option(name: &str) -> Result<&'static str, Usage> {
+    let known = table::options().map(table::Opt::name);
+    known.clone().find(|known| *known == name).ok_or_else(|| unknown("option", name, known))
 }
 
 fn path(parser: &mut Parser, option: &str) -> Result<PathBuf, Usage> {
@@ -184,59 +177,58 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
     for word in &typed.words {
         words.push(word.to_str().ok_or("an argument is not UTF-8")?);
     }
-    let Some((&name, arguments)) = words.split_first() else { return Err("a command is missing".into()) };
-    if LATER.contains(&name) {
-        return Err(format!("{name} comes with a later version").into());
-    }
-    let lists = name == "letters" && matches!(arguments, [] | ["show", ..]);
-    let fits = |option: &str| name == "status" || (lists || name == "doctor") && option == "--json";
-    if let Some(option) = typed.status_option.filter(|option| !fits(option)) {
-        if name == "letters" && option == "--json" {
-            return Err(
-                "--json goes with status, doctor, letters and letters show, not with letters retry or drop".into()
-            );
-        }
-        return Err(format!("{option} goes with status, not with {name}").into());
-    }
-    if typed.dry_run && name != "reload" {
-        return Err(format!("--dry-run goes with reload, not with {name}").into());
+    let row = row(&words)?;
+    if let Some(option) = typed.given.iter().find(|option| !row.takes(option)) {
+        let words: Vec<&str> = row.words().collect();
+        return Err(format!("{option} goes with {}, not with {}", table::with(option), words.join(" ")).into());
     }
     if typed.status.watch && (typed.status.wait_s.is_some() || typed.status.check.is_some()) {
         return Err("--watch goes without --wait and --check".into());
     }
-    match (name, arguments) {
-        ("run", []) => Ok(run::run(&typed, heap)),
-        ("check", []) => Ok(check::check(&typed)),
-        ("doctor", []) => Ok(doctor::doctor(&typed, None)),
-        ("doctor", [agent]) => Ok(doctor::doctor(&typed, Some(agent))),
-        ("status", []) => Ok(status::status(&typed.socket(), &typed.status)),
-        ("letters", []) => Ok(letters::list(&typed.socket(), typed.status.json)),
-        ("letters", ["show", key]) => Ok(letters::show(&typed.socket(), key, typed.status.json)),
-        ("letters", ["retry"]) => Ok(letters::retry(&typed.socket(), None)),
-        ("letters", ["retry", which]) => Ok(letters::retry(&typed.socket(), Some(which))),
-        ("letters", ["drop"]) => Ok(letters::forget(&typed.socket(), None)),
-        ("letters", ["drop", which]) => Ok(letters::forget(&typed.socket(), Some(which))),
-        ("letters", _) => Err("letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]".into()),
-        ("nudge", []) => Ok(nudge::nudge(&typed.socket())),
-        ("reload", []) => Ok(reload::reload(&typed.socket(), typed.dry_run)),
-        ("restart", [agent]) => Ok(restart::restart(&typed.socket(), agent)),
-        ("tail", []) => Ok(tail::tail(&typed.socket(), None)),
-        ("tail", [agent]) => Ok(tail::tail(&typed.socket(), Some(agent))),
-        ("send", [agent, channel, text]) => send::send(&typed.socket(), agent, channel, text),
-        ("config", ["from-uci"]) => Ok(config::from_uci("-")),
-        ("config", ["from-uci", file]) => Ok(config::from_uci(file)),
-        ("config", _) => Err("config takes from-uci [FILE]".into()),
-        ("send", _) => Err("send takes AGENT CHANNEL TEXT".into()),
-        ("doctor", _) => Err("doctor takes at most one AGENT".into()),
-        ("restart", _) => Err("restart takes AGENT".into()),
-        ("tail", _) => Err("tail takes at most one AGENT".into()),
-        (known, [extra, ..]) if COMMANDS.contains(&known) => Err(format!("{known} takes no `{extra}`").into()),
-        (other, _) => Err(unknown("command", other, COMMANDS)),
+    let (socket, json) = (typed.socket(), typed.status.json);
+    let arguments = words.get(row.words().count()..).unwrap_or_default();
+    let first = arguments.first().copied();
+    match (row.does, arguments) {
+        (Does::Run, _) => Ok(run::run(&typed, heap)),
+        (Does::Check, _) => Ok(check::check(&typed)),
+        (Does::Doctor, _) => Ok(doctor::doctor(&typed, first)),
+        (Does::Status, _) => Ok(status::status(&socket, &typed.status)),
+        (Does::Letters, _) => Ok(letters::list(&socket, json)),
+        (Does::RetryLetters, _) => Ok(letters::retry(&socket, first)),
+        (Does::DropLetters, _) => Ok(letters::forget(&socket, first)),
+        (Does::Nudge, _) => Ok(nudge::nudge(&socket)),
+        (Does::Reload, _) => Ok(reload::reload(&socket, typed.dry_run)),
+        (Does::Tail, _) => Ok(tail::tail(&socket, first)),
+        (Does::FromUci, _) => Ok(config::from_uci(first.unwrap_or("-"))),
+        (Does::ShowLetter, [key]) => Ok(letters::show(&socket, key, json)),
+        (Does::Restart, [agent]) => Ok(restart::restart(&socket, agent)),
+        (Does::Send, [agent, channel, text]) => send::send(&socket, agent, channel, text),
+        (Does::ShowLetter | Does::Restart | Does::Send, _) => Err(takes(row.name(), &words)),
     }
 }
 
-fn unknown(what: &str, name: &str, known: &[&'static str]) -> Usage {
-    match nearest(name, known.iter().copied()) {
+/// The row of the table that was typed.
+fn row(words: &[&str]) -> Result<&'static Row, Usage> {
+    let Some(&name) = words.first() else { return Err("a command is missing".into()) };
+    if table::LATER.contains(&name) {
+        return Err(format!("{name} comes with a later version").into());
+    }
+    if !table::names().any(|known| known == name) {
+        return Err(unknown("command", name, table::names()));
+    }
+    table::ROWS.iter().find(|row| row.name() == name && row.fits(words)).ok_or_else(|| takes(name, words))
+}
+
+/// What a command takes, where it was given something else.
+fn takes(name: &str, words: &[&str]) -> Usage {
+    match (table::forms(name).as_str(), words.get(1)) {
+        ("nothing", Some(extra)) => Usage(format!("{name} takes no `{extra}`")),
+        (forms, _) => Usage(format!("{name} takes {forms}")),
+    }
+}
+
+fn unknown(what: &str, name: &str, known: impl Iterator<Item = &'static str> + Clone) -> Usage {
+    match nearest(name, known) {
         Some(near) => Usage(format!("unknown {what} {name} (did you mean {near}?)")),
         None => Usage(format!("unknown {what} {name}")),
     }

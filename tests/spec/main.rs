@@ -43,6 +43,7 @@ mod outage;
 mod outbox;
 #[cfg(feature = "page")]
 mod page;
+mod pages;
 mod planted;
 mod promises;
 mod readme;

@@ -3,7 +3,8 @@
 use crate::folder::Folder;
 use guild_bridge::agent::Said;
 use guild_bridge::agent::line::{self, Heard};
-use guild_bridge::config::schema::{self, Field, Kind, Shape};
+use guild_bridge::cli::pages::holds;
+use guild_bridge::config::schema::{self, Field, Shape};
 use guild_bridge::config::{Loaded, load};
 use guild_bridge::gap::Gap;
 use guild_bridge::reason::Reason;
@@ -92,27 +93,6 @@ fn the_boards_configuration_shows_the_defaults() {
     assert!(matches!(settings.agents[0].answer, Transport::Exec { .. }));
 }
 
-/// What the reference says a field may hold.
-fn bounds(field: &Field) -> String {
-    let seconds = |ms: &u64| format!("{}", *ms as f64 / 1000.0);
-    match &field.kind {
-        Kind::Flag => "true, false".into(),
-        Kind::Whole(from, to) => format!("{from} to {to}"),
-        Kind::Seconds(from, to) => format!("{} to {}", seconds(from), seconds(to)),
-        Kind::Text(bytes) => format!("text up to {bytes} bytes"),
-        Kind::Word(words) => words.join(", "),
-        Kind::Texts(least, most, bytes) => format!("list of {least} to {most} texts up to {bytes} bytes"),
-        Kind::TextOrTexts(most, _) => format!("name, or a list of up to {most}"),
-        Kind::Wholes(to, most) => format!("list of up to {most} numbers up to {to}"),
-        Kind::Strings(most) => format!("object of up to {most} texts"),
-        Kind::Object(_) => "object".into(),
-        Kind::Named(_, most) => format!("object of up to {most}"),
-        Kind::Pointer => "JSON pointer".into(),
-        Kind::Answer => "object".into(),
-        Kind::Json => "any JSON".into(),
-    }
-}
-
 #[test]
 fn every_field_of_the_configuration_is_explained() {
     let tables: &[(&str, &[&Shape])] = &[
@@ -128,7 +108,7 @@ fn every_field_of_the_configuration_is_explained() {
         let rows = table(heading);
         let told: Vec<(String, String)> = rows.iter().map(|row| (row[0].into(), row[1].replace('`', ""))).collect();
         let fields = shapes.iter().flat_map(|shape| shape.fields);
-        let mut want: Vec<(String, String)> = fields.map(|field| (named(shapes, field), bounds(field))).collect();
+        let mut want: Vec<(String, String)> = fields.map(|field| (named(shapes, field), holds(field))).collect();
         want.dedup_by(|one, other| one == other);
         want.iter().for_each(|row| assert!(told.contains(row), "{heading}: not told: {row:?}; told: {told:?}"));
         told.iter().for_each(|row| assert!(want.contains(row), "{heading}: there is no {row:?}"));

@@ -9,7 +9,7 @@ S = "${WORKDIR}/git"
 # the crates of Cargo.lock: bitbake -c update_crates guild-bridge writes this file
 require guild-bridge-crates.inc
 
-inherit cargo cargo-update-recipe-crates systemd useradd
+inherit cargo cargo-update-recipe-crates systemd useradd bash-completion
 
 CARGO_BUILD_FLAGS += "--bin guild-bridge"
 
@@ -26,6 +26,10 @@ do_install:append() {
     install -D -m 0644 $units/10-gateway.conf ${D}${systemd_system_unitdir}/guild-bridge.service.d/10-gateway.conf
     install -D -m 0644 $units/guild-bridge-healthcheck.service ${D}${systemd_system_unitdir}/guild-bridge-healthcheck.service
     install -D -m 0644 ${S}/board/common/config.jsonc ${D}${datadir}/guild-bridge/config.jsonc
+    # manual pages go into ${PN}-doc, completions for bash into ${PN}-bash-completion, as images ask for them
+    install -D -m 0644 ${S}/board/common/man/guild-bridge.1 ${D}${mandir}/man1/guild-bridge.1
+    install -D -m 0644 ${S}/board/common/man/guild-bridge.json.5 ${D}${mandir}/man5/guild-bridge.json.5
+    install -D -m 0644 ${S}/board/common/completions/guild-bridge.bash ${D}${datadir}/bash-completion/completions/guild-bridge
 }
 
 FILES:${PN} += "${systemd_system_unitdir} ${datadir}/guild-bridge"

@@ -22,6 +22,12 @@ endef
 define GUILD_BRIDGE_INSTALL_SHARE
 	$(INSTALL) -D -m 0644 $(@D)/board/common/config.jsonc \
 		$(TARGET_DIR)/usr/share/guild-bridge/config.jsonc
+	$(INSTALL) -D -m 0644 $(@D)/board/common/completions/guild-bridge.bash \
+		$(TARGET_DIR)/usr/share/bash-completion/completions/guild-bridge
+	$(INSTALL) -D -m 0644 $(@D)/board/common/man/guild-bridge.1 \
+		$(TARGET_DIR)/usr/share/man/man1/guild-bridge.1
+	$(INSTALL) -D -m 0644 $(@D)/board/common/man/guild-bridge.json.5 \
+		$(TARGET_DIR)/usr/share/man/man5/guild-bridge.json.5
 endef
 GUILD_BRIDGE_POST_INSTALL_TARGET_HOOKS += GUILD_BRIDGE_INSTALL_SHARE
 
