@@ -55,9 +55,14 @@ impl Class {
             | Reason::AgentFailed
             | Reason::AgentBusy
             | Reason::AgentGarbled
+            | Reason::AgentDenied
             | Reason::AgentGone
             | Reason::ControlRequest
             | Reason::DiskFailed
+            | Reason::CfgFault
+            | Reason::DiskDamaged
+            | Reason::HostShort
+            | Reason::HostPage
             | Reason::Asked => Self::Network,
         }
     }

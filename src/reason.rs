@@ -60,6 +60,8 @@ pub enum Reason {
     CfgTransport,
     /// The agent's key file cannot be used.
     CfgKeyFile,
+    /// The configuration, the environment or a file's bits ask for what cannot be, or should not.
+    CfgFault,
     /// 429, or 503 with Retry-After.
     RateLimited,
     /// The board's clock is before this program's build date.
@@ -78,10 +80,18 @@ pub enum Reason {
     AgentBusy,
     /// What the agent wrote could not be read.
     AgentGarbled,
+    /// Somebody on an agents' socket may not be there, or says what it cannot.
+    AgentDenied,
     /// The agent's program or connection ended.
     AgentGone,
     /// The daemon's state directory cannot be written.
     DiskFailed,
+    /// The journal is not as it was written.
+    DiskDamaged,
+    /// The board has no room for another thread, file or connection.
+    HostShort,
+    /// The page or the metrics' file is not to be had where the configuration wants it.
+    HostPage,
     /// What was asked on the control socket cannot be taken.
     ControlRequest,
     /// Somebody asked for it: restart, reload, end.
@@ -119,6 +129,7 @@ impl Reason {
         Reason::CfgNamespace,
         Reason::CfgTransport,
         Reason::CfgKeyFile,
+        Reason::CfgFault,
         Reason::RateLimited,
         Reason::ClockUnset,
         Reason::GuildRestarting,
@@ -128,8 +139,12 @@ impl Reason {
         Reason::AgentFailed,
         Reason::AgentBusy,
         Reason::AgentGarbled,
+        Reason::AgentDenied,
         Reason::AgentGone,
         Reason::DiskFailed,
+        Reason::DiskDamaged,
+        Reason::HostShort,
+        Reason::HostPage,
         Reason::ControlRequest,
         Reason::Asked,
     ];
@@ -184,6 +199,10 @@ impl Reason {
             Self::CfgNamespace => ("cfg.namespace", "the guild has no such namespace; check `namespace`"),
             Self::CfgTransport => ("cfg.transport", "the server offers no WebSocket transport of Engine.IO v4"),
             Self::CfgKeyFile => ("cfg.key_file", "the agent's key file cannot be used"),
+            Self::CfgFault => (
+                "cfg.fault",
+                "the configuration or the environment asks for what cannot be, or should not; the line says where",
+            ),
             Self::RateLimited => ("rate.limited", "the guild asked to wait"),
             Self::ClockUnset => ("clock.unset", "the board's clock is before this program's build date; it is not set"),
             Self::GuildRestarting => ("guild.restarting", "the guild went away as a restarting server does"),
@@ -193,9 +212,20 @@ impl Reason {
             Self::AgentFailed => ("agent.failed", "the agent failed at its turn"),
             Self::AgentBusy => ("agent.busy", "the agent asked for time"),
             Self::AgentGarbled => ("agent.garbled", "what the agent wrote could not be read"),
+            Self::AgentDenied => ("agent.denied", "somebody was sent away from an agents' socket; see `uids`"),
             Self::AgentGone => ("agent.gone", "the agent's program or connection ended"),
             Self::DiskFailed => {
                 ("disk.failed", "the state directory cannot be written; cursors and replies live in memory only")
+            }
+            Self::DiskDamaged => (
+                "disk.damaged",
+                "the journal is not as it was written; what is set aside can be removed once you have looked",
+            ),
+            Self::HostShort => {
+                ("host.short", "the board has no room for another thread, file or connection; it goes on with less")
+            }
+            Self::HostPage => {
+                ("host.page", "the page or the metrics' file cannot be had where the configuration wants it")
             }
             Self::ControlRequest => ("control.request", "what was asked on the control socket cannot be taken"),
             Self::Asked => ("asked", "somebody asked for it"),

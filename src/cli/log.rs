@@ -6,6 +6,7 @@ use crate::io::clock;
 use crate::io::lossy::Lossy;
 use crate::io::syslog::{self, Syslog};
 use crate::moment::on_calendar;
+use crate::reason::Reason;
 use crate::text::plain;
 use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
@@ -69,7 +70,7 @@ pub fn start(wish: &Wish) {
     // the last words go the same way: a full pipe must not keep a daemon that failed from ending
     std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
     if let Some(complaint) = complaint {
-        log::warn!("{complaint}");
+        log::warn!("{}: {complaint}", Reason::CfgFault);
     }
 }
 

@@ -5,6 +5,7 @@ use super::{Exit, Typed, complain, log as logging, unit};
 use crate::config::{Loaded, Remark, load};
 use crate::io::secret::credentials;
 use crate::io::shell::{self, Fatal, Options};
+use crate::reason::Reason;
 use crate::settings::{Settings, StateMode};
 use std::path::{Path, PathBuf};
 
@@ -22,7 +23,10 @@ pub fn run(typed: &Typed, heap: fn() -> (usize, usize)) -> Exit {
     };
     logging::start(&logging::Wish::of_environment());
     if rustix::process::geteuid().is_root() {
-        log::warn!("running as root: agents would run as root, too; give the daemon a user of its own");
+        log::warn!(
+            "{}: running as root: agents would run as root, too; give the daemon a user of its own",
+            Reason::CfgFault
+        );
     }
     let settings = remark(loaded);
     let state_dir = typed.state_dir.clone().unwrap_or_else(|| state_dir(settings.state));
@@ -56,10 +60,10 @@ fn state_dir(state: StateMode) -> PathBuf {
 /// Logs what is worth a look; an agent without a key is unbound, no more.
 fn remark(loaded: Loaded) -> Settings {
     for remark in loaded.warnings.iter().chain(&loaded.keys) {
-        log::warn!("{remark}");
+        log::warn!("{}: {remark}", Reason::CfgFault);
     }
     if let Some(warning) = unit::warning(&loaded.settings, unit::told().as_deref(), Path::new("/"), false) {
-        log::warn!("{warning}");
+        log::warn!("{}: {warning}", Reason::CfgFault);
     }
     loaded.settings
 }
@@ -70,7 +74,7 @@ const TOLD: usize = 8;
 /// Why a configuration that was read again changes nothing, a line for each fault.
 fn refusal(path: &Path, faults: &[Remark]) -> String {
     for fault in faults {
-        log::error!("{fault}");
+        log::error!("{}: {fault}", Reason::CfgFault);
     }
     let mut lines = vec!["nothing was changed:".to_owned()];
     lines.extend(faults.iter().take(TOLD).map(ToString::to_string));

@@ -89,6 +89,13 @@ pub fn advice(reason: Reason, agent: &Agent, guild: &Guild) -> String {
             format!("run the agent by hand as agents.{name}.answer says, and read what it writes to standard error")
         }
         Reason::AgentBusy => format!("wait, or raise agents.{name}.parallel where the agent can take more at once"),
+        Reason::CfgFault => "guild-bridge check names the place and what to write there".to_owned(),
+        Reason::AgentDenied => "name the user that connects in the agent's `uids`".to_owned(),
+        Reason::DiskDamaged => "look at what was set aside in the state directory, then remove it".to_owned(),
+        Reason::HostShort => {
+            "raise the service's limits (LimitNOFILE=, TasksMax=), or end what uses them up".to_owned()
+        }
+        Reason::HostPage => "give `page` a free address, and the daemon's user the folder of `metrics_file`".to_owned(),
         Reason::DiskFailed => "make the state directory writable for the daemon's user".to_owned(),
         Reason::ControlRequest => "start the daemon, or name its socket with --socket".to_owned(),
         Reason::Asked => "nothing: somebody asked for it".to_owned(),

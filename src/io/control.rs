@@ -174,7 +174,7 @@ async fn accept(listener: Async<UnixListener>, executor: Weak<LocalExecutor<'sta
             Ok((stream, _)) => stream,
             Err(error) => {
                 // out of descriptors, most likely: trying at once would spin
-                log::warn!("control socket: {error}");
+                log::warn!("control socket: {}: {error}", Reason::HostShort);
                 clock::sleep_until(clock::now().at.after_ms(1000)).await;
                 continue;
             }

@@ -138,7 +138,11 @@ impl Disk {
             Hand::Thread { tasks, ended, .. } => {
                 drop(tasks);
                 if ended.recv_timeout(Duration::from_millis(budget::DISK_END_MS)) == Err(RecvTimeoutError::Timeout) {
-                    log::warn!("disk.failed: {} did not take the last records in time", self.directory.display());
+                    log::warn!(
+                        "{}: {} did not take the last records in time",
+                        Reason::DiskFailed,
+                        self.directory.display()
+                    );
                 }
             }
             Hand::Nobody => {}
@@ -163,7 +167,7 @@ fn hand(keeper: Keeper, files: RealFiles, hard: bool, post: Post) -> Hand {
     match std::thread::Builder::new().name("disk".into()).stack_size(budget::DISK_STACK_BYTES).spawn(body) {
         Ok(thread) => Hand::Thread { tasks, ended, stuck: None, _thread: thread },
         Err(error) => {
-            log::error!("disk.failed: the disk's thread does not start: {error}");
+            log::error!("{}: the disk's thread does not start: {error}", Reason::DiskFailed);
             Hand::Nobody
         }
     }

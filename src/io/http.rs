@@ -86,7 +86,10 @@ impl Workers {
     pub fn reload(&mut self, rules: Vec<Arc<Rules>>) {
         self.rules = rules;
         if let Err(error) = self.staff() {
-            log::warn!("no thread for another guild's calls: {error}; it shares those of the others");
+            log::warn!(
+                "{}: no thread for another guild's calls: {error}; it shares those of the others",
+                Reason::HostShort
+            );
         }
     }
 

@@ -5,6 +5,7 @@
 use super::{Post, clock, look};
 use crate::budget;
 use crate::metrics;
+use crate::reason::Reason;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -43,7 +44,9 @@ async fn write_on(path: PathBuf, post: Post) {
         match (&written, failing) {
             (Ok(()), true) => log::info!("metrics: {} is written again", path.display()),
             // told once, tried again every time
-            (Err(error), false) => log::warn!("metrics: {} cannot be written: {error}", path.display()),
+            (Err(error), false) => {
+                log::warn!("metrics: {}: {} cannot be written: {error}", Reason::HostPage, path.display())
+            }
             (Ok(()), false) | (Err(_), true) => {}
         }
         failing = written.is_err();

@@ -3,6 +3,7 @@
 
 use super::clock;
 use crate::moment::Moment;
+use crate::reason::Reason;
 use crate::status::{LinkStatus, Status};
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write;
@@ -34,7 +35,8 @@ impl Manager {
             Ok(way) => way,
             Err(error) => {
                 log::warn!(
-                    "the service manager cannot be told anything: NOTIFY_SOCKET {}: {error}",
+                    "{}: the service manager cannot be told anything: NOTIFY_SOCKET {}: {error}",
+                    Reason::CfgFault,
                     Path::new(&name).display()
                 );
                 return Self::default();

@@ -8,6 +8,7 @@ pub mod request;
 use super::{Post, Seen, clock, look};
 use crate::budget;
 use crate::metrics;
+use crate::reason::Reason;
 use crate::settings;
 use request::{Refusal, asked};
 use serde::Serialize;
@@ -60,7 +61,7 @@ async fn accept(
             Ok((stream, _)) => stream,
             Err(error) => {
                 // out of descriptors, most likely: trying at once would spin
-                log::warn!("page: {error}");
+                log::warn!("page: {}: {error}", Reason::HostShort);
                 clock::sleep_until(clock::now().at.after_ms(1000)).await;
                 continue;
             }

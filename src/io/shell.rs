@@ -263,7 +263,7 @@ impl Shell {
         match (self.reload)().and_then(|settings| Ok((Rules::of(&settings)?, settings))) {
             Ok(read) => Some(read),
             Err(text) => {
-                log::error!("reload: {text}");
+                log::error!("reload: {}: {text}", Reason::CfgFault);
                 self.control.tell(client, Told::Refused(Why::new(Reason::ControlRequest, text)));
                 None
             }
@@ -300,7 +300,7 @@ impl Shell {
 
     fn discard(&self, turn: &str) {
         if let Err(error) = self.agents.discard(turn) {
-            log::warn!("the attachments of {turn} cannot be removed: {error}");
+            log::warn!("{}: the attachments of {turn} cannot be removed: {error}", Reason::DiskFailed);
         }
     }
 

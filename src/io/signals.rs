@@ -3,6 +3,7 @@
 use super::control::NOBODY;
 use super::{Happening, Post};
 use crate::port::Command;
+use crate::reason::Reason;
 use async_signal::{Signal, Signals};
 use futures_lite::StreamExt;
 
@@ -21,7 +22,7 @@ pub async fn pump(mut signals: Signals, post: Post) {
         let happening = match signal {
             Ok(Signal::Hup) => Happening::Reread(NOBODY),
             Ok(_) if ending => {
-                log::warn!("told to end again: ending now, open turns are given up");
+                log::warn!("{}: told to end again: ending now, open turns are given up", Reason::Asked);
                 Happening::EndNow
             }
             Ok(_) => {
@@ -29,7 +30,7 @@ pub async fn pump(mut signals: Signals, post: Post) {
                 Happening::Control(NOBODY, Command::Stop)
             }
             Err(error) => {
-                log::error!("signals cannot be read: {error}");
+                log::error!("{}: signals cannot be read: {error}", Reason::HostShort);
                 return;
             }
         };

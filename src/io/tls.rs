@@ -191,7 +191,11 @@ fn system_roots() -> RootCertStore {
             return roots;
         }
         if named.as_deref() == Some(path) {
-            log::warn!("TLS: SSL_CERT_FILE={} holds no certificate; looking elsewhere", path.display());
+            log::warn!(
+                "TLS: {}: SSL_CERT_FILE={} holds no certificate; looking elsewhere",
+                Reason::CfgFault,
+                path.display()
+            );
         }
     }
     log::info!("TLS: no bundle of roots on this system, using the {} built in", webpki_roots::TLS_SERVER_ROOTS.len());

@@ -5,6 +5,7 @@ use super::Post;
 use super::metrics_file::MetricsFile;
 #[cfg(feature = "page")]
 use super::page::Page;
+use crate::reason::Reason;
 use crate::settings;
 use smol::LocalExecutor;
 use std::path::PathBuf;
@@ -62,7 +63,7 @@ impl Windows {
                 self.page = Some(page);
             }
             Err(what) => {
-                log::error!("page: {what}; `guild-bridge reload` tries again");
+                log::error!("page: {}: {what}; `guild-bridge reload` tries again", Reason::HostPage);
                 self.closed = Some(what);
             }
         }

@@ -6,6 +6,7 @@ use super::reader::{Reader, Said};
 use super::segment::{self, HEADER_BYTES, Header, NEW_NAME, OLD_NAME};
 use super::{Kept, Record, wire};
 use crate::budget;
+use crate::reason::Reason;
 use std::borrow::Borrow;
 
 /// One log.
@@ -62,7 +63,7 @@ impl Log {
                 (void, whole, lost) = (at, true, None);
             }
             if said.as_ref().is_ok_and(|said| said.missing) {
-                log::warn!("{name}: records before it are missing, from number {expected} on");
+                log::warn!("{}: {name}: records before it are missing, from number {expected} on", Reason::DiskDamaged);
                 whole = false;
                 lost.get_or_insert_with(|| format!("records before {name} are missing"));
             }
@@ -239,7 +240,10 @@ impl Log {
     fn give_up_what_is_there(&mut self, files: &mut dyn Files) -> Result<(), Failed> {
         let names = self.see(files)?;
         if !names.is_empty() {
-            log::warn!("a journal is in the state directory that was not there at the start: it is not read");
+            log::warn!(
+                "{}: a journal is in the state directory that was not there at the start: it is not read",
+                Reason::DiskDamaged
+            );
         }
         self.pieces = names.into_iter().map(|name| Piece { name, spoilt: true }).collect();
         Ok(())
@@ -281,12 +285,13 @@ fn spoilt(name: &str, said: &Result<Said, Failed>, bytes: usize, first: bool, la
     let rest = bytes.saturating_sub(good);
     let torn = !headless && !baseless && said.as_ref().is_ok_and(|said| !said.foreign && !said.broken);
     if last && torn && rest <= budget::JOURNAL_UNSURE_BYTES {
-        log::warn!("{name}: the journal's last {rest} bytes are dropped: {why}");
+        log::warn!("{}: {name}: the journal's last {rest} bytes are dropped: {why}", Reason::DiskDamaged);
         return false;
     }
     log::warn!(
-        "{name}: the journal cannot be read beyond byte {good}: {why}; a channel whose place is lost with it goes on behind \
-         the last message that history shows as answered, or begins at its end"
+        "{}: {name}: the journal cannot be read beyond byte {good}: {why}; a channel whose place is lost with it goes on behind \
+         the last message that history shows as answered, or begins at its end",
+        Reason::DiskDamaged
     );
     true
 }
@@ -296,8 +301,13 @@ fn set_aside(files: &mut dyn Files, name: &str, wall_s: u64) -> Result<(), Faile
     let aside = segment::aside(name, wall_s);
     let done = files.rename(name, &aside);
     match &done {
-        Ok(()) => log::warn!("{name} is set aside as {aside}: remove it when you have looked at it"),
-        Err(failed) => log::warn!("{name} cannot be set aside, and is tried again with the next journal: {failed}"),
+        Ok(()) => {
+            log::warn!("{}: {name} is set aside as {aside}: remove it when you have looked at it", Reason::DiskDamaged);
+        }
+        Err(failed) => {
+            let code = Reason::DiskFailed;
+            log::warn!("{code}: {name} cannot be set aside, and is tried again with the next journal: {failed}");
+        }
     }
     done
 }

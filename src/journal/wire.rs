@@ -3,6 +3,7 @@
 use super::segment::SUM;
 use super::{Letter, Noted, Post, Record};
 use crate::budget;
+use crate::reason::Reason;
 
 /// Length and kind, the lower half of the number, CRC.
 pub(super) const HEAD_BYTES: usize = 12;
@@ -91,7 +92,10 @@ pub(super) fn fits(record: &Record) -> bool {
     let bytes = size(record);
     let fits = bytes <= budget::JOURNAL_RECORD_BYTES;
     if !fits {
-        log::error!("a record of {bytes} bytes is not kept: nothing behind it could be read again");
+        log::error!(
+            "{}: a record of {bytes} bytes is not kept: nothing behind it could be read again",
+            Reason::DiskFailed
+        );
     }
     fits
 }

@@ -18,7 +18,8 @@ impl Link {
     pub(super) fn refused(&mut self, key: &str, detail: &str, step: &mut Step<'_>) {
         let Some(item) = self.outbox.over(key) else { return };
         let (agent, guild) = (&self.seat.agent.name, &self.seat.guild.name);
-        log::warn!("{agent}: {guild} refused a post for good: {detail}; it is kept as letter {key}");
+        let code = Reason::GuildRefusedPost;
+        log::warn!("{agent}: {code}: {guild} refused a post for good: {detail}; it is kept as letter {key}");
         let Item { key, channel, text, reply_to, message, asked_by, .. } = item;
         let said = format!("{detail}; it is kept as letter {key}");
         let post = Post { key, text, reply_to, message };

@@ -7,6 +7,7 @@ use crate::lane::Place;
 use crate::link::Link;
 use crate::moment::{Moment, Now};
 use crate::port::{Output, Stored};
+use crate::reason::Reason;
 use std::collections::BTreeSet;
 
 /// Cursors that moved are written at most so often.
@@ -132,7 +133,10 @@ impl Ledger {
             self.kept.done.retain(|(of, _), _| *of != link);
             self.kept.gaps.retain(|(of, _), _| *of != link);
             if posts + letters > 0 {
-                log::warn!("{link} is gone for 30 days: {posts} replies and {letters} letters of it are given up");
+                log::warn!(
+                    "{}: {link} is gone for 30 days: {posts} replies and {letters} letters of it are given up",
+                    Reason::Asked
+                );
             }
         }
     }

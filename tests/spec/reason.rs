@@ -2,6 +2,7 @@
 
 use guild_bridge::reason::{Reason, Why};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// The place of a reason in `Reason::ALL`: a variant that is missing here does not compile, one missing there is found.
 fn place(reason: Reason) -> usize {
@@ -41,7 +42,8 @@ fn next(reason: Option<Reason>) -> Option<Reason> {
         Some(CfgPath) => CfgNamespace,
         Some(CfgNamespace) => CfgTransport,
         Some(CfgTransport) => CfgKeyFile,
-        Some(CfgKeyFile) => RateLimited,
+        Some(CfgKeyFile) => CfgFault,
+        Some(CfgFault) => RateLimited,
         Some(RateLimited) => ClockUnset,
         Some(ClockUnset) => GuildRestarting,
         Some(GuildRestarting) => GuildRefusedPost,
@@ -50,9 +52,13 @@ fn next(reason: Option<Reason>) -> Option<Reason> {
         Some(AgentTimeout) => AgentFailed,
         Some(AgentFailed) => AgentBusy,
         Some(AgentBusy) => AgentGarbled,
-        Some(AgentGarbled) => AgentGone,
+        Some(AgentGarbled) => AgentDenied,
+        Some(AgentDenied) => AgentGone,
         Some(AgentGone) => DiskFailed,
-        Some(DiskFailed) => ControlRequest,
+        Some(DiskFailed) => DiskDamaged,
+        Some(DiskDamaged) => HostShort,
+        Some(HostShort) => HostPage,
+        Some(HostPage) => ControlRequest,
         Some(ControlRequest) => Asked,
         Some(Asked) => return None,
     })
@@ -101,6 +107,25 @@ fn sentences_are_said_to_people() {
             "{sentence:?}"
         );
     }
+}
+
+#[test]
+fn every_warning_and_error_in_the_log_carries_a_code() {
+    let mut seen = 0;
+    for path in crate::floors::sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
+        let source = std::fs::read_to_string(&path).unwrap();
+        for begun in ["log::warn!(", "log::error!("] {
+            for call in source.split(begun).skip(1) {
+                let call = call.split(");").next().unwrap_or_default();
+                // a Why is written with its code first; a gap has a code of its own list; a panic has none
+                let carries = ["Reason::", "{code}", "{why}", "why(failed)", "gap.code()", "{panic}"];
+                let why = call.contains("Some(why)") || carries.iter().any(|code| call.contains(code));
+                assert!(why, "{}: a line without a reason code: {begun}{call}", path.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 40, "{seen} lines");
 }
 
 #[test]

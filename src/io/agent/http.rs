@@ -87,7 +87,9 @@ impl Http {
             match self.start() {
                 Ok(()) => self.threads += 1,
                 // the threads that are there come to it; without any, the next turn tries again
-                Err(e) => log::warn!("{}: a thread cannot be started: {e}", self.crew.voice.name),
+                Err(e) => {
+                    log::warn!("{}: {}: a thread cannot be started: {e}", self.crew.voice.name, Reason::HostShort)
+                }
             }
         }
         None

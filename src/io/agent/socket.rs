@@ -186,7 +186,7 @@ impl Room {
             None => Err(("timeout", "no hello came within 10 s".to_owned())),
         };
         if let Err((code, message)) = greeted {
-            log::warn!("{}: uid {uid} was sent away: {message}", self.path.display());
+            log::warn!("{}: {}: uid {uid} was sent away: {message}", Reason::AgentDenied, self.path.display());
             lines::write(&mut &stream, line::error(None, code, &message)).await;
             return;
         }

@@ -1,6 +1,7 @@
 //! The journal's files for real: one directory, one daemon at a time, one file open.
 
 use crate::journal::{Failed, Files, segment};
+use crate::reason::Reason;
 use rustix::fs::{FlockOperation, OFlags};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Write};
@@ -175,7 +176,7 @@ fn prepare(directory: &Path) -> Result<(), Error> {
     DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let mode = std::fs::metadata(directory)?.mode() & 0o777;
     if mode & 0o077 != 0 {
-        log::warn!("{} is open to others (mode {mode:04o}): chmod 700 {0}", directory.display());
+        log::warn!("{}: {} is open to others (mode {mode:04o}): chmod 700 {1}", Reason::CfgFault, directory.display());
     }
     Ok(())
 }

@@ -147,7 +147,8 @@ fn what_is_set_aside_is_said_once_it_is_done() {
     log::begin();
     written(memory(&path).0.store(anew(1, "c1")));
     let (lines, aside) = (log::lines(), aside(&path));
-    let done = format!("journal.000007 is set aside as {}: remove it when you have looked at it", aside[0]);
+    let done =
+        format!("disk.damaged: journal.000007 is set aside as {}: remove it when you have looked at it", aside[0]);
     assert_eq!((aside.len(), told(&lines, &done)), (1, 1), "{lines:?}");
 }
 

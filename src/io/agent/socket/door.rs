@@ -82,7 +82,7 @@ impl Bound {
             match self.listener.accept().await {
                 Ok((stream, _)) => admit(room, stream, kept),
                 Err(e) => {
-                    log::warn!("{}: a connection could not be taken: {e}", self.path.display());
+                    log::warn!("{}: {}: a connection could not be taken: {e}", Reason::HostShort, self.path.display());
                     crate::io::agent::child::after(1_000).await;
                 }
             }
@@ -133,7 +133,7 @@ fn admit(room: &Rc<Room>, stream: Stream, kept: &Receiver<()>) {
         Ok(uid) => ("denied", format!("uid {uid} may not connect here: see `uids`")),
         Err(e) => ("denied", format!("your user is not known: {e}")),
     };
-    log::warn!("{}: a connection was sent away: {}", room.path.display(), refusal.1);
+    log::warn!("{}: {}: a connection was sent away: {}", Reason::AgentDenied, room.path.display(), refusal.1);
     // a fresh socket has room for a line; whoever does not read it is closed all the same
     let _ = stream.get_ref().write_all((line::error(None, refusal.0, &refusal.1) + "\n").as_bytes());
 }
