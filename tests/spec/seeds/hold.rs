@@ -194,7 +194,10 @@ impl Seat<'_> {
     /// may still wait to be posted: an answer counts for any attempt that had said it by then. What was refused and sent
     /// again, by somebody or by a turn that was given again, stands where it was sent again.
     fn answers_are_in_order(&self, channel: &str) -> Held {
-        let resent = self.marks.done.contains("RetryLetters") || self.marks.done.contains("RefusePosts");
+        let done = &self.marks.done;
+        // a refusal that a bad disk did not keep is forgotten with the process: the post waits again, and goes out late
+        let forgotten = done.contains("Away") && done.iter().any(|kind| kind.starts_with("Disk."));
+        let resent = forgotten || done.contains("RetryLetters") || done.contains("RefusePosts");
         if resent || self.most > 1 {
             return Ok(());
         }
