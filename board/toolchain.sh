@@ -84,14 +84,27 @@ debs=(rustc-web cargo-web libstd-rust-web-dev libstd-rust-web-1.96 rust-web-src 
 zig=0.17.1
 zigbuild=0.24.0
 
+# apt-get with an index of its own: the machine's may be older than its archive, and is left alone
+own_apt() {
+    mkdir -p "$tools/apt/lists/partial" "$tools/apt/cache/archives/partial"
+    apt-get -o Dir::State="$tools/apt" -o Dir::State::lists="$tools/apt/lists" -o Dir::State::status=/var/lib/dpkg/status \
+        -o Dir::Cache="$tools/apt/cache" -o Debug::NoLocking=1 -o APT::Sandbox::User=root -o Acquire::Languages=none "$@"
+}
+
+# downloaded COMMAND…: the packages, into debs
+downloaded() {
+    (cd "$tools/debs" && "$@" download -q "${debs[@]}" >/dev/null)
+}
+
 distribution_tools() {
     [[ -f $tools/done ]] && return
     rm -rf "$tools" && mkdir -p "$tools/debs" "$tools/rust" "$tools/bin"
     echo "board/build: fetching the distribution's toolchain into $tools"
-    (cd "$tools/debs" && apt-get download -q "${debs[@]}" >/dev/null) || {
-        echo "board/build: a package is not to be had (${debs[*]}): apt-get update, or another Debian than 12 with its security archive" >&2
+    if ! downloaded apt-get 2>/dev/null && ! { own_apt update -q >/dev/null && downloaded own_apt; }; then
+        echo "board/build: a package is not to be had (${debs[*]}): another Debian than 12 with its security archive, or no network" >&2
         return 1
-    }
+    fi
+    rm -rf "$tools/apt"
     for deb in "$tools"/debs/*.deb; do dpkg -x "$deb" "$tools/rust"; done
     rm -rf "$tools/debs"
     for program in rustc rustdoc cargo; do
