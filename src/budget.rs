@@ -269,3 +269,5 @@ pub const PAGE_HEADERS: usize = 48;
 pub const PAGE_MS: u64 = 10_000;
 /// Between two looks for a page that is open.
 pub const PAGE_LOOK_MS: u64 = 2_000;
+/// Between two looks at the days for it.
+pub const PAGE_DAYS_MS: u64 = 10_000;

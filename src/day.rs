@@ -6,7 +6,7 @@ use crate::moment::Moment;
 use serde::Serialize;
 use std::collections::VecDeque;
 
-/// How a link fares, in the four words of a timeline.
+/// How a link fares, in the four words of a timeline and in the order in which a step tells their shares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fare {
     /// Heard: at least one channel is proven.
@@ -18,9 +18,6 @@ pub enum Fare {
     /// Connected, and history shows that it is not heard.
     Deaf,
 }
-
-/// Every fare, in the order in which a day tells their shares.
-pub const FARES: [Fare; 4] = [Fare::Live, Fare::Unproven, Fare::Away, Fare::Deaf];
 
 /// One step, over: the share of each fare in 255ths, and what passed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -85,6 +82,16 @@ impl Day {
     #[must_use]
     pub fn new(fare: Fare, totals: [u64; 2], now: Moment) -> Self {
         Self { over: VecDeque::new(), took_ms: [0; 4], counts: [0; 2], fare, noted: now, totals }
+    }
+
+    /// A day that is kept only while somebody may look at it: what there is to note now, or none, which ends it.
+    pub fn keep(day: &mut Option<Box<Self>>, noted: Option<(Fare, [u64; 2])>, now: Moment) {
+        match noted {
+            Some((fare, totals)) => {
+                day.get_or_insert_with(|| Box::new(Self::new(fare, totals, now))).note(fare, totals, now);
+            }
+            None => *day = None,
+        }
     }
 
     /// What is the case from now on, and how much has passed in all.

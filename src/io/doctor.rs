@@ -173,7 +173,7 @@ impl Ward {
             | Happening::Control(..)
             | Happening::Reread(_)
             | Happening::Plan(_)
-            | Happening::Look(_)
+            | Happening::Look(..)
             | Happening::EndNow => return,
         };
         self.examination.handle(input, now);

@@ -39,7 +39,7 @@ impl Drop for MetricsFile {
 
 async fn write_on(path: PathBuf, post: Post) {
     let mut failing = false;
-    while let Some(seen) = look(&post).await {
+    while let Some(seen) = look(&post, false).await {
         let written = replace(&path, &metrics::exposition(&seen.status));
         match (&written, failing) {
             (Ok(()), true) => log::info!("metrics: {} is written again", path.display()),

@@ -56,8 +56,8 @@ pub enum Happening {
     Reread(Client),
     /// Somebody asks what the configuration would change if it were read again.
     Plan(Client),
-    /// The page or the metrics' file wants to see how things are.
-    Look(Watcher),
+    /// The page or the metrics' file wants to see how things are; the last day, too, where this says so.
+    Look(Watcher, bool),
     /// Somebody who asked to end does not want to wait.
     EndNow,
 }
@@ -69,16 +69,16 @@ pub type Watcher = smol::channel::Sender<Box<Seen>>;
 pub struct Seen {
     /// The status, whole.
     pub status: Status,
-    /// The last day.
-    pub days: Days,
+    /// The last day, where it was asked for.
+    pub days: Option<Days>,
     /// Milliseconds since 1970, by the daemon's clock.
     pub at_ms: u64,
 }
 
-/// Asks the loop how things are; none when it ends.
-async fn look(post: &Post) -> Option<Box<Seen>> {
+/// Asks the loop how things are, and for the last `days`; none when it ends.
+async fn look(post: &Post, days: bool) -> Option<Box<Seen>> {
     let (tells, hears) = smol::channel::bounded(1);
-    post.send(Happening::Look(tells)).await.ok()?;
+    post.send(Happening::Look(tells, days)).await.ok()?;
     hears.recv().await.ok()
 }
 

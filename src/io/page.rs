@@ -94,7 +94,7 @@ async fn serve(stream: &Async<TcpStream>, page: &settings::Page, post: &Post) {
     match path.as_str() {
         "/events" => events(stream, post).await,
         "/metrics" => {
-            let Some(seen) = look(post).await else { return };
+            let Some(seen) = look(post, false).await else { return };
             answer(stream, "200 OK", metrics::CONTENT_TYPE, "", &metrics::exposition(&seen.status)).await;
         }
         _ => match PARTS.iter().find(|(at, ..)| *at == path) {
@@ -152,13 +152,14 @@ async fn events(stream: &Async<TcpStream>, post: &Post) {
     if !say(stream, &head).await {
         return;
     }
-    let mut days_at = None;
-    while let Some(seen) = look(post).await {
+    let mut days_due = clock::now().at;
+    loop {
+        let due = days_due <= clock::now().at;
+        let Some(seen) = look(post, due).await else { return };
         let Seen { status, days, at_ms } = &*seen;
         let mut text = String::new();
-        let ten_seconds = Some(at_ms / 10_000);
-        if days_at != ten_seconds {
-            days_at = ten_seconds;
+        if let Some(days) = days {
+            days_due = clock::now().at.after_ms(budget::PAGE_DAYS_MS);
             // plain values with string keys: serde_json cannot fail at them
             text = format!("event: days\ndata: {}\n\n", serde_json::to_string(days).unwrap_or_default());
         }

@@ -201,7 +201,7 @@ impl Shell {
             }
             Happening::Reread(client) => return self.reread(*client, now),
             Happening::Plan(client) => return self.plan(*client, now),
-            Happening::Look(watcher) => return self.show(watcher, now),
+            Happening::Look(watcher, days) => return self.show(watcher, *days, now),
             Happening::Disk(stored) => {
                 self.disk.note(stored);
                 return self.take_owned(happening, now);
@@ -319,10 +319,11 @@ impl Shell {
     }
 
     /// A watcher that went away meanwhile is not told.
-    fn show(&self, watcher: &Watcher, now: Now) {
+    fn show(&self, watcher: &Watcher, days: bool, now: Now) {
         let mut status = self.relay.status(now);
         self.complete(&mut status);
-        let _ = watcher.try_send(Box::new(Seen { status, days: self.relay.days(now), at_ms: now.wall_ms }));
+        let _ =
+            watcher.try_send(Box::new(Seen { status, days: days.then(|| self.relay.days(now)), at_ms: now.wall_ms }));
     }
 
     /// The last records, the last goodbyes; agents and the control socket go with their owners.

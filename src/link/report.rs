@@ -66,12 +66,8 @@ impl Link {
 
     /// Its day goes on, where one is kept.
     pub(super) fn note_day(&mut self, now: Moment) {
-        if !self.seat.watched {
-            self.day = None;
-            return;
-        }
-        let (fare, totals) = (self.fare(), [self.tally.delivered, self.tally.posted]);
-        self.day.get_or_insert_with(|| Box::new(Day::new(fare, totals, now))).note(fare, totals, now);
+        let noted = self.seat.watched.then(|| (self.fare(), [self.tally.delivered, self.tally.posted]));
+        Day::keep(&mut self.day, noted, now);
     }
 
     /// Its day until now, where one is kept.

@@ -39,13 +39,9 @@ impl Crew {
 
     /// Its day goes on, where one is kept.
     pub fn note_day(&mut self, watched: bool, now: Moment) {
-        if !watched {
-            self.day = None;
-            return;
-        }
-        let fare = if matches!(self.inbox.state().0, "ready" | "busy") { Fare::Live } else { Fare::Away };
-        let totals = [self.inbox.done, self.inbox.failed];
-        self.day.get_or_insert_with(|| Box::new(Day::new(fare, totals, now))).note(fare, totals, now);
+        let fare = || if matches!(self.inbox.state().0, "ready" | "busy") { Fare::Live } else { Fare::Away };
+        let noted = watched.then(|| (fare(), [self.inbox.done, self.inbox.failed]));
+        Day::keep(&mut self.day, noted, now);
     }
 }
 

@@ -161,11 +161,7 @@ fn silent() -> Ended {
     scene.bridge.signal(Signal::STOP);
     browser.shows("silent", &["The daemon has said nothing for", "what stands below is of then"], 15);
     scene.bridge.signal(Signal::CONT);
-    let until = Instant::now() + Duration::from_secs(10);
-    while browser.reads().contains("has said nothing") {
-        assert!(Instant::now() < until, "it speaks again");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    wait_for("the daemon's words", 10, || !browser.reads().contains("has said nothing"));
     scene.end()
 }
 
@@ -226,9 +222,12 @@ fn crowd() -> Ended {
     let mut scene = scene.live();
     let connect = || TcpStream::connect(("127.0.0.1", port)).expect("the page listens");
     let mut silent: Vec<TcpStream> = (0..8).map(|_| connect()).collect();
-    std::thread::sleep(Duration::from_millis(300));
-    let refused = get(port, "/");
-    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("close one"), "{refused}");
+    let mut refused = String::new();
+    wait_for("a refusal", 5, || {
+        refused = get(port, "/");
+        refused.starts_with("HTTP/1.1 503 ")
+    });
+    assert!(refused.contains("close one"), "{refused}");
     let mut more: Vec<TcpStream> = (0..40).map(|_| connect()).collect();
     scene.talk("is anybody held up?", 5);
     // those who say nothing for 10 s are gone, and there is room again
