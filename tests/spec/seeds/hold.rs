@@ -195,8 +195,10 @@ impl Seat<'_> {
     /// again, by somebody or by a turn that was given again, stands where it was sent again.
     fn answers_are_in_order(&self, channel: &str) -> Held {
         let done = &self.marks.done;
-        // a refusal that a bad disk did not keep is forgotten with the process: the post waits again, and goes out late
-        let forgotten = done.contains("Away") && done.iter().any(|kind| kind.starts_with("Disk."));
+        let mut away =
+            self.marks.away.iter().filter(|(guild, _, agent)| *guild == self.hall.name && *agent == self.hand.name);
+        // a refusal that a life without a disk did not keep is forgotten with it: the post waits again, and goes out late
+        let forgotten = self.without_disk && away.any(|(_, of, _)| *of == channel);
         let resent = forgotten || done.contains("RetryLetters") || done.contains("RefusePosts");
         if resent || self.most > 1 {
             return Ok(());
