@@ -225,8 +225,8 @@ impl Link {
         let waits = self.channels.iter().any(Channel::waits_for_list);
         let next = match (waits, live) {
             (true, _) => 500,
-            (false, true) => self.seat.timing.reconcile_ms,
-            (false, false) => self.seat.timing.unproven_ms,
+            (false, true) if !self.in_doubt() => self.seat.timing.reconcile_ms,
+            (false, true | false) => self.seat.timing.unproven_ms,
         };
         if let State::Up(live) = &mut self.state {
             live.list_at = now.after_ms(next.max(100));

@@ -234,6 +234,15 @@ impl Link {
         }
     }
 
+    /// What it is in doubt of: history shows a message that the socket has not brought, and has a few seconds left to bring.
+    pub(super) fn doubt_in_words(&self) -> Option<Why> {
+        let State::Up(live) = &self.state else { return None };
+        let suspect = live.suspects.first()?;
+        let channel = self.channels.iter().find(|channel| channel.row.id == suspect.channel)?;
+        let what = format!("{}: history shows what the socket has not brought yet", channel.name());
+        Some(Why::new(Reason::DeafHistory, what))
+    }
+
     pub(super) fn live_deadline(&self, live: &Live) -> Option<Moment> {
         // a join that waits for the frame before it is due when that has gone, not now
         let waits = self.channels.iter().filter(|_| live.cable.frames.is_empty());
@@ -336,6 +345,12 @@ impl Link {
     pub(super) fn is_live(&self) -> bool {
         let proven = self.channels.iter().any(|channel| channel.proven.is_some());
         matches!(self.state, State::Up(_)) && proven && !self.is_deaf()
+    }
+
+    /// A channel was missed, and the socket has brought nothing there since: whatever its join's answer says, that is looked
+    /// at as before proof.
+    pub(super) fn in_doubt(&self) -> bool {
+        self.channels.iter().any(|channel| channel.misses > 0)
     }
 
     /// Channels beyond the bound are not joined.

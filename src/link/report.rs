@@ -89,8 +89,8 @@ impl Link {
             State::Up(live) => live.retry_at.map(|until| until.since_ms(now.at).div_ceil(1000)),
             _ => None,
         };
-        let (reason, mut detail) = match &self.why {
-            Some(why) => (Some(why.reason.code()), why.detail.clone()),
+        let (reason, mut detail) = match self.why.clone().or_else(|| self.doubt_in_words()) {
+            Some(why) => (Some(why.reason.code()), why.detail),
             None => (None, String::new()),
         };
         if detail.is_empty() {

@@ -211,13 +211,13 @@ fn worst_ms(spoil: fn(&mut World), channels: usize) -> (u64, u64) {
 }
 
 #[test]
-fn status_is_wrong_about_a_deaf_link_for_a_reconcile_and_five_seconds_at_most() {
-    // where other channels are proven, the second miss is seen a reconcile later
-    for (channels, most) in [(0, 90_000), (30, 135_000)] {
+fn status_is_wrong_about_a_deaf_link_for_a_reconcile_at_most() {
+    // whether other channels are proven or not: the second miss is looked for every `unproven_s`
+    for channels in [0, 30] {
         let worst = worst_ms(|w| w.guild().deafen(), channels);
         // a message that history shows and the socket does not bring within 5 s is missed; a second one ends the connection
-        assert!((55_000..=65_500).contains(&worst.0), "{channels}: unaware for {} ms", worst.0);
-        assert!((65_000..=most).contains(&worst.1), "{channels}: connected for {} ms", worst.1);
+        assert!((55_000..=60_000).contains(&worst.0), "{channels}: unaware for {} ms", worst.0);
+        assert!((65_000..=90_000).contains(&worst.1), "{channels}: connected for {} ms", worst.1);
     }
 }
 
