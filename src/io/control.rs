@@ -5,17 +5,19 @@
 //!
 //! A client asks one thing at a time; its next line is read when the last was answered. `tail` goes on until it leaves.
 
+mod seat;
+
 use super::{Happening, Post, clock};
 use crate::budget;
 use crate::port::{Client, Command, Told};
-use crate::reason::{Reason, Why};
-use crate::status::{LettersStatus, Status};
+use crate::reason::Reason;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt};
+use seat::{Due, Seat, refusal};
 use serde::{Deserialize, Serialize};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{Async, LocalExecutor, Task};
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::io::{Error, ErrorKind};
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -43,27 +45,6 @@ pub struct Request {
     /// name.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub which: Option<String>,
-}
-
-/// A line to a client.
-#[derive(Serialize)]
-#[serde(rename_all = "lowercase")]
-enum Line<'a> {
-    Status(&'a Status),
-    Letters(&'a LettersStatus),
-    Tail(&'a str),
-    Done(&'a str),
-    Queued(&'a str),
-    Refused { reason: &'static str, detail: &'a str },
-}
-
-impl Line<'_> {
-    fn text(&self) -> String {
-        // plain values with string keys: serde_json cannot fail at them
-        let mut line = serde_json::to_string(self).unwrap_or_default();
-        line.push('\n');
-        line
-    }
 }
 
 /// The server's side of the control socket. Its file goes with it.
@@ -181,7 +162,7 @@ async fn accept(listener: Async<UnixListener>, executor: Weak<LocalExecutor<'sta
         };
         if seats.borrow().len() >= budget::CONTROL_CLIENTS {
             let detail = format!("{} clients are here already; try again later", budget::CONTROL_CLIENTS);
-            let line = Line::Refused { reason: Reason::ControlRequest.code(), detail: &detail }.text();
+            let line = refusal(&detail);
             let _ = clock::within(1000, (&stream).write_all(line.as_bytes())).await;
             continue;
         }
@@ -322,137 +303,6 @@ async fn speak(mut stream: &Async<UnixStream>, seat: &Seat) {
         }
         if seat.is_over() || seat.awake.1.recv().await.is_err() {
             return;
-        }
-    }
-}
-
-/// What a client waits for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Due {
-    Nothing,
-    /// The first answer to its request.
-    Answer,
-    /// What became of a `send` that was queued, or of a reload.
-    Later,
-    /// Line after line.
-    Tail,
-}
-
-type Bell = (smol::channel::Sender<()>, smol::channel::Receiver<()>);
-
-/// A client's place: what waits for it.
-struct Seat {
-    state: RefCell<Waiting>,
-    /// There is something to write, or nothing more will come.
-    awake: Bell,
-    /// The request was answered: the next may be read.
-    answered: Bell,
-}
-
-struct Waiting {
-    lines: VecDeque<String>,
-    bytes: usize,
-    /// Lines of `tail` dropped since the last one that was kept.
-    dropped: u64,
-    due: Due,
-    /// Nothing more is read from it.
-    leaving: bool,
-}
-
-impl Seat {
-    fn new() -> Self {
-        let state = Waiting { lines: VecDeque::new(), bytes: 0, dropped: 0, due: Due::Nothing, leaving: false };
-        Self { state: RefCell::new(state), awake: smol::channel::bounded(1), answered: smol::channel::bounded(1) }
-    }
-
-    fn expect(&self, tail: bool) {
-        while self.answered.1.try_recv().is_ok() {}
-        self.state.borrow_mut().due = if tail { Due::Tail } else { Due::Answer };
-    }
-
-    fn waits_for(&self) -> Due {
-        self.state.borrow().due
-    }
-
-    fn tell(&self, told: &Told) {
-        let (line, due) = match told {
-            Told::Status(status) => (Line::Status(status).text(), Due::Nothing),
-            Told::Letters(letters) => (Line::Letters(letters).text(), Due::Nothing),
-            Told::Tail(line) => return self.tail(line),
-            // a tail that was taken goes on
-            Told::Done(said) if self.waits_for() == Due::Tail => (Line::Done(said).text(), Due::Tail),
-            Told::Done(said) => (Line::Done(said).text(), Due::Nothing),
-            Told::Queued(said) => (Line::Queued(said).text(), Due::Later),
-            Told::Refused(Why { reason, detail }) => {
-                (Line::Refused { reason: reason.code(), detail }.text(), Due::Nothing)
-            }
-        };
-        self.state.borrow_mut().keep(line);
-        self.state.borrow_mut().due = due;
-        if due == Due::Nothing {
-            let _ = self.answered.0.try_send(());
-        }
-        let _ = self.awake.0.try_send(());
-    }
-
-    fn tail(&self, line: &str) {
-        let mut state = self.state.borrow_mut();
-        let line = Line::Tail(line).text();
-        if state.lines.len() >= budget::TAIL_LINES || state.bytes + line.len() > budget::TAIL_BYTES {
-            state.dropped += 1;
-            return;
-        }
-        state.say_dropped();
-        state.keep(line);
-        let _ = self.awake.0.try_send(());
-    }
-
-    /// A request that could not be read. False when the client heard so too often without listening.
-    fn refuse(&self, detail: &str) -> bool {
-        let line = Line::Refused { reason: Reason::ControlRequest.code(), detail }.text();
-        let mut state = self.state.borrow_mut();
-        state.keep(line);
-        let _ = self.awake.0.try_send(());
-        state.lines.len() < budget::TAIL_LINES
-    }
-
-    /// The client says nothing more: it is given what is due, if that comes soon, and no more.
-    async fn leave(&self) {
-        self.state.borrow_mut().leaving = true;
-        let _ = self.awake.0.try_send(());
-        if matches!(self.waits_for(), Due::Nothing | Due::Answer) {
-            // `speak` ends it
-            std::future::pending::<()>().await;
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        let state = self.state.borrow();
-        state.leaving && state.due != Due::Answer
-    }
-
-    fn next(&self) -> Option<String> {
-        let mut state = self.state.borrow_mut();
-        if state.lines.is_empty() {
-            state.say_dropped();
-        }
-        let line = state.lines.pop_front()?;
-        state.bytes -= line.len();
-        Some(line)
-    }
-}
-
-impl Waiting {
-    fn keep(&mut self, line: String) {
-        self.bytes += line.len();
-        self.lines.push_back(line);
-    }
-
-    fn say_dropped(&mut self) {
-        if self.dropped > 0 {
-            let line = Line::Tail(&format!("… {} lines dropped: this client reads too slowly", self.dropped)).text();
-            self.dropped = 0;
-            self.keep(line);
         }
     }
 }
