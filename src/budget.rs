@@ -162,6 +162,8 @@ pub const ATTACHMENTS: usize = 8;
 pub const CONTROL_LINE_BYTES: usize = 64 * 1024;
 /// Clients of the control socket at once.
 pub const CONTROL_CLIENTS: usize = 16;
+/// A client that asked for nothing for so long gives its place up where others wait.
+pub const CONTROL_IDLE_MS: u64 = 1_000;
 /// Lines that wait for a slow `tail`; further ones are counted and dropped.
 pub const TAIL_LINES: usize = 256;
 /// Bytes that wait for a slow `tail`.
@@ -268,6 +270,6 @@ pub const PAGE_HEADERS: usize = 48;
 /// How long a browser may take to ask, and to take an answer or a piece of one.
 pub const PAGE_MS: u64 = 10_000;
 /// Between two looks for a page that is open.
-pub const PAGE_LOOK_MS: u64 = 2_000;
+pub const PAGE_LOOK_MS: u64 = 1_000;
 /// Between two looks at the days for it.
 pub const PAGE_DAYS_MS: u64 = 10_000;

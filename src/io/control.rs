@@ -9,6 +9,7 @@ mod seat;
 
 use super::{Happening, Post, clock};
 use crate::budget;
+use crate::moment::Moment;
 use crate::port::{Client, Command, Told};
 use crate::reason::Reason;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with, sockopt};
@@ -160,7 +161,7 @@ async fn accept(listener: Async<UnixListener>, executor: Weak<LocalExecutor<'sta
                 continue;
             }
         };
-        if seats.borrow().len() >= budget::CONTROL_CLIENTS {
+        if !room(&seats).await {
             let detail = format!("{} clients are here already; try again later", budget::CONTROL_CLIENTS);
             let line = refusal(&detail);
             let _ = clock::within(1000, (&stream).write_all(line.as_bytes())).await;
@@ -172,6 +173,27 @@ async fn accept(listener: Async<UnixListener>, executor: Weak<LocalExecutor<'sta
         seats.borrow_mut().insert(last, seat.clone());
         executor.spawn(serve(stream, last, seat, seats.clone(), post.clone())).detach();
     }
+}
+
+/// Whether there is a place for one more: where there is none, the client that has asked for nothing for longest, and for
+/// `CONTROL_IDLE_MS` at least, gives its place up.
+async fn room(seats: &Seats) -> bool {
+    let full = || seats.borrow().len() >= budget::CONTROL_CLIENTS;
+    if full() {
+        let long_ago = |at: &Moment| clock::now().at.since_ms(*at) >= budget::CONTROL_IDLE_MS;
+        let idle = |seat: &Rc<Seat>| Some((seat.idle_since().filter(long_ago)?, seat.clone()));
+        let longest = seats.borrow().values().filter_map(idle).min_by_key(|(since, _)| *since);
+        if let Some((_, seat)) = longest {
+            seat.give_up();
+            let left = async {
+                while full() {
+                    smol::future::yield_now().await;
+                }
+            };
+            clock::within(100, left).await;
+        }
+    }
+    !full()
 }
 
 async fn serve(stream: Async<UnixStream>, client: Client, seat: Rc<Seat>, seats: Seats, post: Post) {

@@ -170,6 +170,11 @@ impl Link {
         !self.outbox.busy() || !self.can_call()
     }
 
+    /// Who waits to hear what became of a post.
+    pub fn askers(&self) -> impl Iterator<Item = &AskedBy> {
+        self.outbox.items().map(|item| &item.asked_by).filter(|asked_by| **asked_by != AskedBy::Turn)
+    }
+
     pub(super) fn post_on(&mut self, step: &mut Step<'_>) {
         if !self.can_call() {
             return;

@@ -211,7 +211,7 @@ impl Relay {
         (None, place.to_owned())
     }
 
-    fn sent(&mut self, agent: AgentId, id: &str, sent: Sent) {
+    pub(super) fn sent(&mut self, agent: AgentId, id: &str, sent: Sent) {
         if let Some(crew) = self.crew_of(agent) {
             if let Some(known) = crew.sends.iter_mut().find(|(known, _)| known == id) {
                 known.1 = Some(sent.clone());

@@ -4,10 +4,13 @@ use super::Relay;
 use super::command::GRACE_MS;
 use super::crew::Crew;
 use super::plan::{Change, Move, Plan, Standing};
+use crate::agent::Sent;
 use crate::link::{Link, Seat};
 use crate::message::{AgentId, LinkId};
 use crate::moment::Now;
+use crate::outbox::AskedBy;
 use crate::port::{Client, Output, Told};
+use crate::reason::{Reason, Why};
 use crate::settings::{Agent, Guild, Settings};
 use std::collections::BTreeSet;
 
@@ -136,6 +139,22 @@ impl Relay {
         if let Some(at) = self.links.iter().position(|link| link.id() == id) {
             let link = self.links.remove(at);
             self.ledger.retire(&link, now);
+            self.tell_askers(&link);
+        }
+    }
+
+    /// Whoever waits for a post of a link that is gone hears what becomes of it.
+    fn tell_askers(&mut self, link: &Link) {
+        let seat = link.seat();
+        let crew = self.crew.iter().find(|crew| crew.agent.name == seat.agent.name).map(|crew| crew.id);
+        for asked_by in link.askers() {
+            let (agent, guild) = (&seat.agent.name, &seat.guild.name);
+            let said = format!("{agent} is not in {guild} any more; it is posted if it comes back within 30 days");
+            match (asked_by, crew) {
+                (AskedBy::Client(client), _) => self.out.push_back(Output::Tell(*client, Told::Queued(said))),
+                (AskedBy::Agent(id), Some(crew)) => self.sent(crew, id, Sent::Refused(Why::new(Reason::Asked, said))),
+                (AskedBy::Turn | AskedBy::Agent(_), _) => {}
+            }
         }
     }
 

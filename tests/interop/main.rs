@@ -14,6 +14,7 @@ mod rejected;
 #[path = "../harness/runner.rs"]
 mod runner;
 mod scene;
+mod truth;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,13 @@ const SIDE_BY_SIDE: usize = 4;
 
 fn main() -> ExitCode {
     guild::agent::run_if_asked();
-    let files = [frames::SCENARIOS, rejected::SCENARIOS, lost::SCENARIOS, deaf::SCENARIOS, configured::SCENARIOS];
+    let files = [
+        frames::SCENARIOS,
+        rejected::SCENARIOS,
+        lost::SCENARIOS,
+        deaf::SCENARIOS,
+        configured::SCENARIOS,
+        truth::SCENARIOS,
+    ];
     runner::main(SIDE_BY_SIDE, files.into_iter().flatten())
 }

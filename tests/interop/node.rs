@@ -160,6 +160,13 @@ impl Guild {
         self.ask(&json!({ "cmd": "messages" }))["messages"].as_array().unwrap().clone()
     }
 
+    /// Its process is sent a signal.
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        let pid = self.process.as_ref().and_then(|process| i32::try_from(process.child.id()).ok());
+        let pid = pid.and_then(rustix::process::Pid::from_raw).expect("the guild runs");
+        rustix::process::kill_process(pid, signal).expect("the signal is taken");
+    }
+
     /// SIGKILL.
     pub fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {

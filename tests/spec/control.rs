@@ -271,6 +271,32 @@ fn one_client_too_many_is_refused_and_a_place_that_is_left_is_free() {
 }
 
 #[test]
+fn clients_that_ask_for_nothing_give_their_places_to_those_who_do() {
+    let desk = Desk::new();
+    desk.run(async {
+        let mut idle = Vec::new();
+        for _ in 0..budget::CONTROL_CLIENTS {
+            idle.push(desk.client().await);
+        }
+        assert!(
+            hear(&mut desk.client().await).await.contains("16 clients are here already"),
+            "they may be about to ask"
+        );
+        smol::Timer::after(std::time::Duration::from_millis(budget::CONTROL_IDLE_MS + 100)).await;
+        for client in idle.iter_mut().take(3) {
+            let mut asks = desk.client().await;
+            say(&mut asks, r#"{"cmd":"tail"}"#).await;
+            assert!(matches!(desk.command().await.1, Command::Left), "a place is given up");
+            assert!(matches!(desk.command().await.1, Command::Tail { .. }));
+            assert!(hear(client).await.contains("this client asked for nothing"), "the first that came goes first");
+            assert_eq!(hear(client).await, "", "its connection ends");
+            // a tail stays for as long as it likes
+            std::mem::forget(asks);
+        }
+    });
+}
+
+#[test]
 fn the_next_request_waits_until_the_last_is_answered() {
     let desk = Desk::new();
     desk.run(async {

@@ -1,6 +1,8 @@
 //! A client's place at the control socket: what it waits for, and what waits for it.
 
 use crate::budget;
+use crate::io::clock;
+use crate::moment::Moment;
 use crate::port::Told;
 use crate::reason::{Reason, Why};
 use crate::status::{LettersStatus, Status};
@@ -66,12 +68,22 @@ struct Waiting {
     due: Due,
     /// Nothing more is read from it.
     leaving: bool,
+    /// Since when nothing was due to it.
+    idle_since: Moment,
 }
 
 impl Seat {
     /// Of a client that has said nothing yet.
     pub fn new() -> Self {
-        let state = Waiting { lines: VecDeque::new(), bytes: 0, dropped: 0, due: Due::Nothing, leaving: false };
+        let now = clock::now().at;
+        let state = Waiting {
+            lines: VecDeque::new(),
+            bytes: 0,
+            dropped: 0,
+            due: Due::Nothing,
+            leaving: false,
+            idle_since: now,
+        };
         Self { state: RefCell::new(state), awake: smol::channel::bounded(1), answered: smol::channel::bounded(1) }
     }
 
@@ -103,6 +115,7 @@ impl Seat {
         self.state.borrow_mut().keep(line);
         self.state.borrow_mut().due = due;
         if due == Due::Nothing {
+            self.state.borrow_mut().idle_since = clock::now().at;
             let _ = self.answered.0.try_send(());
         }
         let _ = self.awake.0.try_send(());
@@ -137,6 +150,19 @@ impl Seat {
             // `speak` ends it
             std::future::pending::<()>().await;
         }
+    }
+
+    /// Since when it has its place and asks for nothing, where nothing waits for it either.
+    pub fn idle_since(&self) -> Option<Moment> {
+        let state = self.state.borrow();
+        let idle = state.due == Due::Nothing && state.lines.is_empty() && !state.leaving;
+        idle.then_some(state.idle_since)
+    }
+
+    /// Its place goes to another.
+    pub fn give_up(&self) {
+        self.refuse("others are waiting, and this client asked for nothing; its place is given to one of them");
+        self.state.borrow_mut().leaving = true;
     }
 
     /// Nothing more will come.

@@ -1,6 +1,7 @@
 //! A configuration that changes, and one agent that is reconnected.
 
-use crate::world::{Habit, World, mins, secs};
+use crate::world::{Habit, What, World, mins, secs};
+use guild_bridge::agent::Said;
 use guild_bridge::port::{Client, Command};
 use guild_bridge::secret::Secret;
 use guild_bridge::settings::RespondTo;
@@ -204,6 +205,31 @@ fn a_guild_that_is_removed_takes_its_turns_along_and_frees_the_agent() {
     reload(&mut w);
     w.run_for(mins(2));
     assert_eq!(w.halls[1].said_by("there", "recruiter"), ["re: @recruiter hi"]);
+}
+
+#[test]
+fn who_waits_for_a_post_of_a_guild_that_is_removed_hears_so_and_it_is_posted_when_it_comes_back() {
+    let mut w = World::chatty(28);
+    w.add_guild("other");
+    w.settings.agents[0].guilds.push("other".into());
+    w.hall(1).model.add_agent("recruiter", "recruiter", "key-of-recruiter");
+    w.hall(1).model.add_channel("there", "channel", &["alice", "recruiter"]);
+    w.run_for(secs(10));
+    w.hall(1).trouble("post", 99, What::Status(503, Some(60_000)));
+    let client = w.send("other.there", "of a person");
+    w.says("recruiter", Said::Send { id: "s1".into(), conv: "other.there".into(), text: "of the agent".into() });
+    w.run_for(secs(1));
+    w.settings.agents[0].guilds.pop();
+    reload(&mut w);
+    w.run_for(secs(1));
+    let told = w.told(client);
+    assert!(told.last().is_some_and(|told| told.starts_with("Queued") && told.contains("within 30 days")), "{told:?}");
+    assert_eq!(w.agent().sent, [("s1".to_owned(), Err("asked"))]);
+    w.hall(1).trouble.clear();
+    w.settings.agents[0].guilds.push("other".into());
+    reload(&mut w);
+    w.run_for(mins(2));
+    assert_eq!(w.halls[1].said_by("there", "recruiter"), ["of a person", "of the agent"]);
 }
 
 #[test]
