@@ -9,6 +9,9 @@ use crate::io::doctor::{self, Interrupt, Interrupted};
 use crate::io::secret::credentials;
 use crate::settings::{Agent, Guild, Settings};
 use serde::Serialize;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// One link, or one agent, as JSON.
 #[derive(Serialize)]
@@ -32,6 +35,9 @@ struct Told {
 
 /// 0 when no step failed, 1 when one did, 78 when the configuration cannot be read.
 pub fn doctor(typed: &Typed, which: Option<&str>) -> Exit {
+    if let Some(exit) = go_on_as_the_daemon(typed) {
+        return exit;
+    }
     let path = typed.config();
     let loaded = match load(&path, credentials().as_deref()) {
         Ok(loaded) => loaded,
@@ -57,6 +63,23 @@ pub fn doctor(typed: &Typed, which: Option<&str>) -> Exit {
             Exit::No
         }
     }
+}
+
+/// Root walks as the user of the daemon that runs: what root may read and start says nothing of what the daemon may. This
+/// process becomes that user's; it comes back where there is no such user, or with what went wrong.
+fn go_on_as_the_daemon(typed: &Typed) -> Option<Exit> {
+    if !rustix::process::geteuid().is_root() {
+        return None;
+    }
+    let daemon = UnixStream::connect(typed.socket()).ok()?;
+    let user = rustix::net::sockopt::socket_peercred(&daemon).ok()?;
+    if user.uid.is_root() {
+        return None;
+    }
+    let (uid, gid) = (user.uid.as_raw(), user.gid.as_raw());
+    let error = Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).uid(uid).gid(gid).exec();
+    complain(format_args!("doctor cannot go on as the daemon's user {uid}: {error}; run it as that user"));
+    Some(Exit::No)
 }
 
 /// Every link of these agents, and each agent itself.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -73,6 +74,8 @@ pub struct Bridge {
     pub log_level: &'static str,
     /// What the daemon has in its environment beside what this program has.
     pub env: Vec<(String, String)>,
+    /// The user that the daemon runs as, where it is another.
+    pub uid: Option<u32>,
     program: PathBuf,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
@@ -88,7 +91,7 @@ impl Bridge {
                        "backoff_base_s": 1, "backoff_cap_s": 2},
         });
         let (dir, log_level, program) = (Dir::new(), "info", program.into());
-        Self { dir, config, log_level, env: Vec::new(), program, child: None, log: Arc::default() }
+        Self { dir, config, log_level, env: Vec::new(), uid: None, program, child: None, log: Arc::default() }
     }
 
     /// An agent with its key in a file.
@@ -140,6 +143,9 @@ impl Bridge {
     pub fn spawn(&mut self) {
         let mut command = self.command(&["run"]);
         command.env("RUST_LOG", self.log_level).envs(self.env.iter().cloned());
+        if let Some(uid) = self.uid {
+            command.uid(uid).gid(uid);
+        }
         let mut child =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
         let stderr = BufReader::new(child.stderr.take().expect("piped"));

@@ -2,7 +2,7 @@
 //! daemon that runs alone.
 
 use crate::guild::authority::Authority;
-use crate::guild::bridge::wait_for;
+use crate::guild::bridge::{Bridge, Dir, wait_for};
 use crate::guild::gate::{Gate, Shows};
 use crate::guild::hostile::{Bad, Leg};
 use crate::guild::{Fault, Options, Rejection};
@@ -21,6 +21,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("doctor_tells_the_clock_and_the_certificate_that_end_soon", 40, soon),
     Scenario("doctor_tells_what_an_agent_writes_that_cannot_be_read_and_takes_its_answer", 30, odd_agent),
     Scenario("doctor_that_is_interrupted_leaves_no_agent_behind", 30, interrupted),
+    Scenario("doctor_of_root_walks_as_the_user_of_the_daemon", 30, of_root),
     Scenario("doctor_leaves_an_agent_that_connects_by_itself_to_the_daemon", 30, socket_agent),
 ];
 
@@ -283,6 +284,33 @@ fn good_link() -> Ended {
     assert_eq!(scene.number("attempts"), 1, "the daemon's own link stayed");
     assert_eq!(scene.replies(), ["re: before", "re: after"], "nothing of the walk was posted");
     scene.end()
+}
+
+/// The agent says who it runs as, and the key file is readable by that user alone.
+fn of_root() -> Ended {
+    const NOBODY: u32 = 65_534;
+    if !rustix::process::geteuid().is_root() {
+        return Ended::Skipped("only root can start a daemon of another user".to_owned());
+    }
+    let guild = crate::scene::small(Options::default());
+    let place = Dir::new();
+    let program = place.0.join("guild-bridge");
+    std::fs::copy(BRIDGE, &program).expect("the program can be copied");
+    let mut bridge = Bridge::new(program, &guild.url());
+    bridge.agent("recruiter", "key-1", json!({"exec": ["/usr/bin/id", "-u"]}), json!({}));
+    for path in [bridge.dir.0.clone(), bridge.dir.0.join("key-recruiter")] {
+        std::os::unix::fs::chown(path, Some(NOBODY), Some(NOBODY)).expect("root gives files away");
+    }
+    bridge.uid = Some(NOBODY);
+    bridge.start();
+    bridge.wait_state("recruiter", "live", 10);
+    let (code, out, err) = bridge.call(&["doctor"]);
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(out.contains("it answered a test line: 65534"), "{out}");
+    std::os::unix::fs::chown(bridge.dir.0.join("key-recruiter"), Some(0), Some(0)).expect("root takes it back");
+    let (code, out, _) = bridge.call(&["doctor"]);
+    assert!(code == 1 && out.contains("cfg.key_file"), "what root alone can read is no key of the daemon: {out}");
+    Ended::Well
 }
 
 fn words() -> Ended {

@@ -41,7 +41,7 @@ pub fn ask(
             return Ok(());
         }
         Transport::Exec { .. } | Transport::Stdio { .. } if is_root => {
-            let text = "no agent is started as root: run this as the daemon's user (sudo -u guild-bridge)".to_owned();
+            let text = "no agent is started as root, and no daemon runs whose user it could be asked as: start the daemon, or run this as its user".to_owned();
             tell(found(Step::Agent, Verdict::Untried, text, begun));
             return Ok(());
         }
