@@ -40,14 +40,9 @@ thread_local! {
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
 }
 
-/// Runs what the command line asks for, `jobs` at a time unless it says `--jobs N`.
-#[allow(dead_code, reason = "a program that soaks asks with its own list")]
-pub fn main(jobs: usize, scenarios: impl Iterator<Item = &'static Scenario>) -> ExitCode {
-    main_with_soak(jobs, scenarios, std::iter::empty())
-}
-
-/// As `main`; those that soak run instead of the others where the command line says `--soak`.
-pub fn main_with_soak(
+/// Runs what the command line asks for, `jobs` at a time unless it says `--jobs N`; those that soak run instead of the
+/// others where it says `--soak`.
+pub fn main(
     jobs: usize,
     scenarios: impl Iterator<Item = &'static Scenario>,
     soak: impl Iterator<Item = &'static Scenario>,

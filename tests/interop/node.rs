@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 const NODE_MAJOR: u32 = 18;
-/// Seconds after which a guild that was forgotten ends by itself.
+/// Seconds after which a guild that was forgotten ends by itself, where its flags do not say otherwise.
 const LIMIT_S: &str = "300";
 
 /// Seconds that a scenario may take; the longest says 2,000 messages.
@@ -110,7 +110,7 @@ impl Guild {
     /// Starts it again: same port, same flags, same memory.
     pub fn resume(&mut self) {
         let mut node = Command::new("node");
-        node.arg(home().join("guild.js")).args(&self.flags).args(["--limit", LIMIT_S]);
+        node.arg(home().join("guild.js")).args(["--limit", LIMIT_S]).args(&self.flags);
         node.arg("--port").arg(self.port.to_string()).arg("--keep").arg(self.keep.path());
         let mut child = node.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("node starts");
         let pipes = (child.stdin.take().unwrap(), BufReader::new(child.stdout.take().unwrap()));

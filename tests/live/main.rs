@@ -1,6 +1,6 @@
 //! The real binary against the test guild and the proxy before it. Each scenario is a sentence with a time bound.
 //! `cargo test --test live [-- FILTER… --list --exact --jobs N --require --soak]`; the last line counts them. `--soak` runs
-//! the long ones instead: a thousand kills, fifty thousand handshakes.
+//! the long ones instead: a thousand kills.
 #![allow(clippy::unwrap_used, clippy::string_slice, missing_docs)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the daemon, where the clock is")]
 
@@ -10,7 +10,6 @@ mod guild;
 mod agents;
 mod browser;
 mod burst;
-mod churn;
 mod delivery;
 mod doctor;
 mod face;
@@ -48,7 +47,6 @@ fn main() -> ExitCode {
         floods::SCENARIOS,
         tls::SCENARIOS,
         kills::SCENARIOS,
-        churn::SCENARIOS,
         burst::SCENARIOS,
         delivery::SCENARIOS,
         doctor::SCENARIOS,
@@ -63,8 +61,7 @@ fn main() -> ExitCode {
     let mut scenarios: Vec<&'static Scenario> = files.into_iter().flatten().collect();
     // the long ones first: the lanes end together
     scenarios.sort_by_key(|scenario| std::cmp::Reverse(scenario.1));
-    let soak = [kills::SOAK, churn::SOAK].into_iter().flatten();
-    let code = runner::main_with_soak(SIDE_BY_SIDE, scenarios.into_iter(), soak);
+    let code = runner::main(SIDE_BY_SIDE, scenarios.into_iter(), kills::SOAK.iter());
     guild::bridge::end_all();
     code
 }

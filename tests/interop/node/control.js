@@ -17,12 +17,24 @@ const COMMANDS = {
   messages({ store }, { channel = 'general' }) {
     return { messages: store.channels.get(channel).messages };
   },
+  // How often each message of any channel was answered.
+  answers({ store }) {
+    return { answers: store.answers() };
+  },
+  // Tokens in CONNECTs: all, and those that should not be there.
+  offers({ store }) {
+    return store.offers;
+  },
   // A token for somebody who is not the daemon.
   mint({ store, options }, { agent, key }) {
     return store.mint(agent, key, options.ttl);
   },
   set({ options }, { options: changes }) {
     change(options, changes);
+    return {};
+  },
+  agent({ store }, { id, name, key }) {
+    store.agent({ id, name, key });
     return {};
   },
   channel({ store }, { id, kind, members }) {
@@ -60,10 +72,10 @@ const COMMANDS = {
       connects, joins, pongs, frames,
       authKeys: [...authKeys],
       minted: store.tokens.size,
-      offers: store.offers.length,
-      offeredTwice: store.offers.filter(({ again }) => again).length,
-      offeredExpired: store.offers.filter(({ expired }) => expired).length,
-      offeredUnknown: store.offers.filter(({ known }) => !known).length,
+      offers: store.offers.all,
+      offeredTwice: store.offers.twice,
+      offeredExpired: store.offers.expired,
+      offeredUnknown: store.offers.unknown,
       tokens: [...store.tokens.keys()],
       sockets: realtime.guild.sockets.size,
       hearers: realtime.hearers('general'),

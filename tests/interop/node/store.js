@@ -11,7 +11,8 @@ class Store {
     this.channels = new Map(); // id -> {id, name, kind, members, messages}
     this.tokens = new Map(); // token -> {agent, endsAt, offered}
     this.keys = new Map(); // agent + key -> message
-    this.offers = []; // {token, known, expired, again} for each CONNECT, in order
+    this.agents = new Map(Object.entries(AGENTS)); // id -> {key, name}
+    this.offers = { all: 0, twice: 0, expired: 0, unknown: 0 }; // tokens in CONNECTs; an unknown one counts as expired too
     this.count = 0;
     this.file = file;
     this.channel({ id: 'general', members: Object.keys(AGENTS) });
@@ -37,8 +38,14 @@ class Store {
     if (id !== 'general') this.#record('channel', { id, kind, members });
   }
 
+  agent({ id, name, key }) {
+    this.agents.set(id, { name, key });
+    this.#record('agent', { id, name, key });
+  }
+
   mint(agent, key, ttl_s) {
-    if (AGENTS[agent]?.key !== key) return null;
+    const known = this.agents.get(agent);
+    if (!known || known.key !== key) return null;
     const token = crypto.randomBytes(24).toString('base64url');
     const endsAt = Date.now() + ttl_s * 1000;
     this.token({ token, agent, endsAt });
@@ -65,7 +72,10 @@ class Store {
   offered(offer) {
     const known = this.tokens.get(offer.token);
     if (known) known.offered += 1;
-    this.offers.push(offer);
+    this.offers.all += 1;
+    this.offers.twice += offer.again ? 1 : 0;
+    this.offers.expired += offer.expired ? 1 : 0;
+    this.offers.unknown += offer.known ? 0 : 1;
     this.#record('offered', offer);
   }
 
@@ -87,12 +97,12 @@ class Store {
   // Stores a message; where its id and time are not given they are made.
   say({ channelId, authorId, text, replyTo = null, clientNonce = null, id, createdAt }) {
     this.count += 1;
-    const bot = authorId in AGENTS;
+    const agent = this.agents.get(authorId);
     const message = {
       id: id ?? String(this.count).padStart(8, '0'),
       channelId,
       authorId,
-      author: { name: bot ? AGENTS[authorId].name : authorId, bot },
+      author: { name: agent?.name ?? authorId, bot: Boolean(agent) },
       text,
       replyTo,
       clientNonce,
@@ -112,6 +122,15 @@ class Store {
         if (withLast) row.lastMessageId = messages.at(-1)?.id ?? null;
         return row;
       });
+  }
+
+  // How often each message was answered, by its id.
+  answers() {
+    const times = {};
+    for (const { messages } of this.channels.values()) {
+      for (const { replyTo } of messages) if (replyTo) times[replyTo] = (times[replyTo] ?? 0) + 1;
+    }
+    return times;
   }
 
   history(channel, after, limit) {
