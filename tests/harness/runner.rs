@@ -2,6 +2,9 @@
 //! `SKIP NAME why`, `N passed, N failed, N skipped`. A skip is never silent, and with `--require` it fails. Scenarios that
 //! soak take long: they run with `--soak` alone, and are counted as not asked for without it.
 
+mod asked;
+
+use asked::Asked;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -19,22 +22,15 @@ pub enum Ended {
     Skipped(String),
 }
 
-/// What the command line asks for; flags of the standard harness that mean nothing here are passed over.
-struct Asked {
-    filters: Vec<String>,
-    exact: bool,
-    list: bool,
-    require: bool,
-    soak: bool,
-    jobs: usize,
-}
-
 #[derive(Default)]
 struct Counts {
     passed: usize,
     failed: usize,
     skipped: usize,
 }
+
+/// The exit code of a command line that cannot be read.
+const USAGE: u8 = 64;
 
 thread_local! {
     static PANIC: RefCell<String> = const { RefCell::new(String::new()) };
@@ -47,7 +43,13 @@ pub fn main(
     scenarios: impl Iterator<Item = &'static Scenario>,
     soak: impl Iterator<Item = &'static Scenario>,
 ) -> ExitCode {
-    let asked = Asked::read(jobs, std::env::args().skip(1));
+    let asked = match Asked::read(jobs, std::env::args().skip(1)) {
+        Ok(asked) => asked,
+        Err(wrong) => {
+            eprintln!("{wrong}");
+            return ExitCode::from(USAGE);
+        }
+    };
     let fits = |s: &&'static Scenario| asked.wants(s.0);
     let (usual, soak): (VecDeque<_>, VecDeque<_>) = (scenarios.filter(fits).collect(), soak.filter(fits).collect());
     let (chosen, not_asked) = if asked.soak { (soak, VecDeque::new()) } else { (usual, soak) };
@@ -61,29 +63,6 @@ pub fn main(
     println!("{} passed, {} failed, {} skipped", counts.passed, counts.failed, counts.skipped);
     let good = counts.failed == 0 && !(asked.require && counts.skipped > 0);
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-impl Asked {
-    fn read(jobs: usize, mut args: impl Iterator<Item = String>) -> Self {
-        let mut asked = Self { filters: Vec::new(), exact: false, list: false, require: false, soak: false, jobs };
-        while let Some(arg) = args.next() {
-            match arg.as_str() {
-                "--list" => asked.list = true,
-                "--exact" => asked.exact = true,
-                "--require" => asked.require = true,
-                "--soak" => asked.soak = true,
-                "--jobs" | "--test-threads" => asked.jobs = args.next().and_then(|n| n.parse().ok()).unwrap_or(jobs),
-                flag if flag.starts_with('-') => {}
-                _ => asked.filters.push(arg),
-            }
-        }
-        asked
-    }
-
-    fn wants(&self, name: &str) -> bool {
-        let fits = |filter: &String| if self.exact { name == filter } else { name.contains(filter.as_str()) };
-        self.filters.is_empty() || self.filters.iter().any(fits)
-    }
 }
 
 fn run_all(jobs: usize, chosen: VecDeque<&'static Scenario>) -> Counts {

@@ -1,5 +1,6 @@
-//! The command line of the search for seeds: what cargo and nextest say to every target is understood, a mistake is told.
+//! The command lines of the search for seeds and of the programs of scenarios: what cargo and nextest say to every target is understood, a mistake is told.
 
+use crate::scenarios::Asked as Scenarios;
 use crate::seeds::asked::{Asked, NAME, SEEDS, read};
 
 fn read_line(line: &str) -> Result<Asked, String> {
@@ -54,6 +55,45 @@ fn a_wrong_command_line_of_the_search_is_told_in_a_sentence() {
     ];
     for (line, words) in lines {
         let told = read_line(line).expect_err(line);
+        assert!(told.contains(words) && !told.contains('\n'), "{line}: {told}");
+    }
+}
+
+#[test]
+fn the_command_line_of_scenarios_is_understood() {
+    let names = ["a_reset_link", "a_reset_link_twice", "kills"];
+    let wanted = |line: &str| {
+        let asked = Scenarios::read(8, line.split_whitespace().map(str::to_owned)).unwrap();
+        let names: Vec<&str> = names.into_iter().filter(|name| asked.wants(name)).collect();
+        (names.len(), asked.jobs, asked.list, asked.require, asked.soak)
+    };
+    for (line, asked) in [
+        ("", (3, 8, false, false, false)),
+        ("link kills --jobs 2", (3, 2, false, false, false)),
+        ("link --test-threads=1 --nocapture -q", (2, 1, false, false, false)),
+        ("link --exact", (0, 8, false, false, false)),
+        ("--exact a_reset_link", (1, 8, false, false, false)),
+        ("--skip twice --require", (2, 8, false, true, false)),
+        ("--soak kills", (1, 8, false, false, true)),
+        ("--list --format terse", (3, 8, true, false, false)),
+        ("--list --format terse --ignored", (0, 8, true, false, false)),
+    ] {
+        assert_eq!(wanted(line), asked, "{line}");
+    }
+}
+
+#[test]
+fn a_wrong_command_line_of_scenarios_is_told_in_a_sentence() {
+    for (line, words) in [
+        ("--soack", "--soack: no such option; there are "),
+        ("-x", "-x: no such option"),
+        ("--seeds 5", "--seeds: no such option"),
+        ("--jobs", "--jobs wants a value"),
+        ("--jobs many", "--jobs many: not a number"),
+        ("--jobs 0", "--jobs 0: not a number"),
+        ("--soak=yes", "--soak takes no value"),
+    ] {
+        let told = Scenarios::read(8, line.split_whitespace().map(str::to_owned)).expect_err(line);
         assert!(told.contains(words) && !told.contains('\n'), "{line}: {told}");
     }
 }

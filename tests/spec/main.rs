@@ -50,6 +50,8 @@ mod readme;
 mod reason;
 mod relay;
 mod ring;
+#[path = "../harness/asked.rs"]
+mod scenarios;
 mod schema;
 mod seeds;
 mod session;
