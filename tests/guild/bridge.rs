@@ -76,6 +76,8 @@ pub struct Bridge {
     pub env: Vec<(String, String)>,
     /// The user that the daemon runs as, where it is another.
     pub uid: Option<u32>,
+    /// The program, with its arguments, that starts the daemon and becomes it; empty: none does.
+    pub started_by: Vec<String>,
     program: PathBuf,
     child: Option<Child>,
     log: Arc<Mutex<String>>,
@@ -91,7 +93,17 @@ impl Bridge {
                        "backoff_base_s": 1, "backoff_cap_s": 2},
         });
         let (dir, log_level, program) = (Dir::new(), "info", program.into());
-        Self { dir, config, log_level, env: Vec::new(), uid: None, program, child: None, log: Arc::default() }
+        Self {
+            dir,
+            config,
+            log_level,
+            env: Vec::new(),
+            uid: None,
+            started_by: Vec::new(),
+            program,
+            child: None,
+            log: Arc::default(),
+        }
     }
 
     /// An agent with its key in a file.
@@ -142,6 +154,11 @@ impl Bridge {
     /// Starts the daemon with the configuration that is there.
     pub fn spawn(&mut self) {
         let mut command = self.command(&["run"]);
+        if let Some((starter, arguments)) = self.started_by.split_first() {
+            let mut starter = Command::new(starter);
+            starter.args(arguments).arg(command.get_program()).args(command.get_args());
+            command = starter;
+        }
         command.env("RUST_LOG", self.log_level).envs(self.env.iter().cloned());
         if let Some(uid) = self.uid {
             command.uid(uid).gid(uid);

@@ -11,6 +11,7 @@ mod agents;
 mod browser;
 mod burst;
 mod delivery;
+mod disk;
 mod doctor;
 mod face;
 mod floods;
@@ -49,6 +50,7 @@ fn main() -> ExitCode {
         kills::SCENARIOS,
         burst::SCENARIOS,
         delivery::SCENARIOS,
+        disk::SCENARIOS,
         doctor::SCENARIOS,
         letters::SCENARIOS,
         agents::SCENARIOS,
