@@ -38,6 +38,7 @@ pub enum Sink {
 }
 
 /// One HTTP call. Redirects are never followed; any status is an answer.
+#[derive(Clone)]
 pub struct Call {
     /// Who makes it.
     pub worker: Worker,

@@ -241,6 +241,10 @@ impl Session {
     }
 
     fn odd(&mut self, malformed: Malformed) -> Heard<'static> {
+        if matches!(self.state, State::Opening) {
+            // an Engine.IO server speaks first, and its first word is `open` (protocol v4, handshake)
+            return over(Reason::NetProtocol, format!("the first frame is no Engine.IO open packet: {malformed}"));
+        }
         self.malformed += 1;
         if self.malformed >= MALFORMED {
             return over(Reason::NetProtocol, format!("{MALFORMED} malformed packets, the last: {malformed}"));

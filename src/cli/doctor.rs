@@ -140,7 +140,7 @@ impl Screen {
 
     fn step(&mut self, found: Found, agent: &Agent, guild: &Guild) -> Told {
         let reason = found.reason();
-        let mend = reason.map(|reason| plain(&advice(reason, agent, guild)));
+        let mend = reason.map(|reason| plain(&advice(reason, found.step, agent, guild)));
         let told = Told {
             step: found.step.word(),
             verdict: found.verdict.word(),
@@ -173,10 +173,28 @@ impl Screen {
                 return exit;
             }
         }
-        match self.gone {
+        let mut screen = self;
+        if walked.len() > 2 {
+            screen.line(&sum(walked));
+        }
+        match screen.gone {
             Some(exit) => exit,
-            None if self.failed => Exit::No,
+            None if screen.failed => Exit::No,
             None => Exit::Done,
         }
+    }
+}
+
+/// After many walks: which of them failed, and where.
+fn sum(walked: &[Walked<'_>]) -> String {
+    let failed = walked.iter().filter_map(|walk| {
+        let step = walk.steps.iter().find(|step| step.reason.is_some())?;
+        let place = walk.guild.map_or_else(|| "itself".to_owned(), |guild| format!("in {guild}"));
+        Some(format!("{} {place} ({} {})", walk.agent, step.step, step.reason.unwrap_or_default()))
+    });
+    let failed: Vec<String> = failed.collect();
+    match failed.len() {
+        0 => format!("none of {} walks failed", walked.len()),
+        n => format!("{n} of {} walks failed: {}", walked.len(), failed.join(", ")),
     }
 }

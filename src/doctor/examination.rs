@@ -10,9 +10,10 @@ use crate::moment::{Moment, Now, sooner};
 use crate::port::{Input, Output, Stored, Wire};
 use crate::reason::{Reason, Why};
 use crate::relay::{Options, Relay};
+use crate::secret::Secret;
 use crate::settings::{Agent, Guild, Settings};
 use crate::status::LinkStatus;
-use crate::token::Bearer;
+use crate::token::{Bearer, FreshToken};
 use crate::{budget, text};
 use std::collections::VecDeque;
 
@@ -20,8 +21,9 @@ use std::collections::VecDeque;
 const JOIN_MS: u64 = 8_000;
 /// No step takes longer: mints, handshakes and calls have shorter deadlines of their own, and this is the fuse behind them.
 const STEP_MS: u64 = 25_000;
-/// No link has this number: an answer to it is the examination's own.
+/// No link has these numbers: answers to them are the examination's own.
 const OWN_CALL: Ticket = Ticket(u64::MAX);
+const OWN_MINT: Ticket = Ticket(u64::MAX - 1);
 /// States of a link whose attempt is over.
 const OVER: &[&str] = &["backoff", "refused", "deaf", "waiting_clock", "unbound"];
 
@@ -35,6 +37,12 @@ pub struct Examination {
     /// The channel list that is under way, where one is.
     listing: Option<Ticket>,
     minting: Option<Ticket>,
+    /// How a token is minted.
+    mint: Option<Box<Call>>,
+    /// The first that was minted.
+    token: Option<Secret>,
+    /// The dial that waits until a second one was minted.
+    held: Option<Output>,
     bearer: Option<Bearer>,
     first: Option<ChannelRow>,
     join_until: Option<Moment>,
@@ -57,6 +65,9 @@ impl Examination {
             now,
             listing: None,
             minting: None,
+            mint: None,
+            token: None,
+            held: None,
             bearer: None,
             first: None,
             join_until: None,
@@ -71,6 +82,7 @@ impl Examination {
         let mut list_came = false;
         match &input {
             Input::Answer(ticket, answer) if *ticket == OWN_CALL => return self.history(answer),
+            Input::Answer(ticket, answer) if *ticket == OWN_MINT => return self.minted_again(answer),
             Input::Answer(ticket, answer) if self.minting == Some(*ticket) => self.minted(answer),
             Input::Answer(ticket, answer) if self.listing == Some(*ticket) => {
                 self.listed(answer);
@@ -121,7 +133,13 @@ impl Examination {
                         continue;
                     }
                 }
-                Output::Dial { .. } => self.since = self.now.at,
+                Output::Dial { .. } => {
+                    if let Some(mint) = self.mint.clone().filter(|_| self.token.is_some() && self.held.is_none()) {
+                        self.held = Some(output);
+                        self.own.push_back(Output::Call(OWN_MINT, mint));
+                        continue;
+                    }
+                }
                 Output::Send(..) if self.at == Some(Step::Engine) => {
                     self.good("the open packet came: Engine.IO v4".into(), Step::Connect);
                 }
@@ -154,7 +172,10 @@ impl Examination {
     /// Whether a call goes out: posts never do, and no history but the examination's own is read.
     fn call(&mut self, ticket: Ticket, call: &Call) -> bool {
         match (call.worker, call.method) {
-            (Worker::Mint, _) => self.minting = Some(ticket),
+            (Worker::Mint, _) => {
+                self.minting = Some(ticket);
+                self.mint = Some(Box::new(call.clone()));
+            }
             (Worker::Call, Method::Get) => {
                 if call.url == self.dialect.channels().url {
                     self.bearer.clone_from(&call.bearer);
@@ -180,6 +201,7 @@ impl Examination {
                     format!("a fresh token without an expiry; taken to live {} s", crate::token::UNKNOWN_LIFE_MS / 1000)
                 }
             };
+            self.token = Some(Secret::new(minted.token.as_ref()));
             self.good(life, Step::WebSocket);
             if let Some((verdict, seen)) = date {
                 self.found.push(Found { step: Step::Clock, verdict, seen, ms: 0 });
@@ -254,6 +276,34 @@ impl Examination {
         let verdict = if proven == total { Verdict::Good } else { Verdict::Unsure };
         self.push(verdict, seen);
         self.at = Some(Step::History);
+        match self.mint.clone() {
+            Some(mint) => self.own.push_back(Output::Call(OWN_MINT, mint)),
+            None => self.ask_history(),
+        }
+    }
+
+    /// Another token. Before the handshake: a mint that gives the first again would leave the next connection deaf, and a
+    /// token that a guild knows is not offered. Before the history: the first may have ended meanwhile.
+    fn minted_again(&mut self, answer: &Answer<'_>) {
+        let minted = match answer {
+            Answer::Got(got) if matches!(got.status, 200 | 201) => self.dialect.minted(got.body, got.date_ms).ok(),
+            Answer::Got(_) | Answer::Failed { .. } => None,
+        };
+        if self.at == Some(Step::WebSocket) {
+            let first = self.token.take();
+            if minted.is_some_and(|minted| first.is_some_and(|first| first.expose() == minted.token)) {
+                self.at = Some(Step::Mint);
+                let seen = "asked a second time, the mint gives the same token: to one that it knows a guild goes deaf";
+                self.push(Verdict::Failed(Reason::AuthCachedToken), seen.to_owned());
+                self.at = None;
+                return;
+            }
+            self.since = self.now.at;
+            self.own.extend(self.held.take());
+            return;
+        }
+        let fresh = minted.and_then(|minted| FreshToken::minted(&minted.token, self.now.at, minted.life_ms).ok());
+        self.bearer = fresh.map(FreshToken::for_calls).or(self.bearer.take());
         self.ask_history();
     }
 

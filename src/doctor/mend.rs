@@ -1,49 +1,56 @@
 //! What to do about a reason: the command or the setting that mends it.
 
+use super::Step;
 use crate::reason::Reason;
 use crate::settings::{Agent, Guild};
 
-/// In a sentence that names this agent's and this guild's own fields.
+/// In a sentence that names this agent's and this guild's own fields; `step` tells which of its two addresses is meant.
 #[must_use]
-pub fn advice(reason: Reason, agent: &Agent, guild: &Guild) -> String {
+pub fn advice(reason: Reason, step: Step, agent: &Agent, guild: &Guild) -> String {
     let (name, at) = (&agent.name, &guild.name);
+    let host = if step == Step::Mint { &guild.center } else { &guild.url };
+    let field = match step {
+        Step::Mint => format!("guilds.{at}.center"),
+        // both hosts are looked at, and the line says which
+        Step::Name | Step::Tcp | Step::Tls if guild.center != guild.url => format!("guilds.{at}.url or .center"),
+        _ => format!("guilds.{at}.url"),
+    };
     let key = agent.key_file.display();
     match reason {
         Reason::NetDns => format!(
-            "try `nslookup` with the host of guilds.{at}.url; look at /etc/resolv.conf and \
+            "try `nslookup` with the host of {field}; look at /etc/resolv.conf and \
             the network"
         ),
-        Reason::NetRefused => format!(
-            "correct host and port in guilds.{at}.url (or .center), or start the guild's \
-            server"
-        ),
+        Reason::NetRefused => format!("correct host and port in {field}, or start the guild's server"),
         Reason::NetUnreachable => "look at `ip route`; bring the board's network up".to_owned(),
-        Reason::NetTimeout => format!("look for a firewall between the board and {}", guild.url),
-        Reason::NetClosed => format!("look at the guild's log; a proxy before {} may cut WebSockets off", guild.url),
+        Reason::NetTimeout => format!("look for a firewall between the board and {host}"),
+        Reason::NetClosed => format!(
+            "look at the guild's log; a proxy before {host} may cut connections off; where TLS is spoken there, {field} \
+            begins with https://"
+        ),
         Reason::NetSilent => "look for a proxy or firewall that lets connections starve; the daemon reconnects by \
             itself"
             .to_owned(),
         Reason::NetProtocol | Reason::CfgTransport => format!(
             "correct guilds.{at}.url and .paths.socket: it must lead to a Socket.IO server (v3 or later) with its \
-                `websocket` transport on"
+                `websocket` transport on, past proxies that pass WebSockets"
         ),
         Reason::NetTooBig => "raise limits.message_bytes, or live with history bringing what it can".to_owned(),
         Reason::TlsExpired | Reason::TlsNotYet => "look at `date`; if the clock is right, the guild's certificate \
             has to be renewed"
             .to_owned(),
-        Reason::TlsName => format!("use the host name in guilds.{at}.url that the certificate was made for"),
+        Reason::TlsName => format!("use the host name in {field} that the certificate was made for"),
         Reason::TlsUnknownCa => format!(
             "for a private authority set guilds.{at}.extra_ca to its PEM file; else \
             install ca-certificates"
         ),
         Reason::TlsFailed => format!(
-            "correct the port in guilds.{at}.url: does a TLS server listen there? http:// \
+            "correct the port in {field}: does a TLS server listen there? http:// \
             beyond loopback needs \"plaintext\": true"
         ),
         Reason::HttpPortal => format!(
-            "open {} in a browser from the board's network: log in at the captive portal, \
-            or correct the URL",
-            guild.url
+            "open {host} in a browser from the board's network: log in at the captive portal, \
+            or correct {field}"
         ),
         Reason::HttpStatus | Reason::HttpBody => format!(
             "correct guilds.{at}.center, .url and .paths, or look at \
@@ -51,7 +58,7 @@ pub fn advice(reason: Reason, agent: &Agent, guild: &Guild) -> String {
         ),
         Reason::AuthKeyRefused => format!(
             "correct agents.{name}.id, or write the agent's key into {key} anew, then \
-            `guild-bridge reload`"
+            `guild-bridge reload`; a wrong guilds.{at}.center can look the same"
         ),
         Reason::AuthConnectError | Reason::AuthDisconnected | Reason::AuthHttp401 | Reason::AuthExpired => format!(
             "the guild refuses a token that it has just minted: do guilds.{at}.center and .url belong together? Is \

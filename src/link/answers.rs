@@ -128,6 +128,10 @@ pub fn refused_call(what: &str, got: &Got<'_>) -> (Why, Outcome) {
         (429, None) => (Why::new(Reason::RateLimited, said), network),
         (502..=504, _) => (Why::new(Reason::GuildRestarting, said), network),
         (300..=399, _) => (Why::new(Reason::HttpPortal, format!("{said}, a redirect; it is not followed")), network),
+        (407, _) => {
+            (Why::new(Reason::HttpPortal, format!("{said}: a proxy between wants to be logged in at")), network)
+        }
+        (511, _) => (Why::new(Reason::HttpPortal, format!("{said}: the network wants to be logged in at")), network),
         _ => (Why::new(Reason::HttpStatus, said), network),
     }
 }

@@ -63,7 +63,10 @@ impl Link {
         match got.status {
             200 | 201 => {}
             401 | 403 => {
-                let why = Why::new(Reason::AuthKeyRefused, format!("the mint answered {}", got.status));
+                let why = Why::new(
+                    Reason::AuthKeyRefused,
+                    format!("the mint at {} answered {}", self.seat.guild.center, got.status),
+                );
                 return Err((why, Outcome::Failed(Class::KeyRefused)));
             }
             _ => return Err(refused_call("the mint", &got)),

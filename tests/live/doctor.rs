@@ -6,7 +6,7 @@ use crate::guild::bridge::{Bridge, Dir, wait_for};
 use crate::guild::gate::{Gate, Shows};
 use crate::guild::hostile::{Bad, Leg};
 use crate::guild::{Fault, Options, Rejection};
-use crate::scene::{BRIDGE, Running, Scene};
+use crate::scene::{BRIDGE, Running, Scene, options};
 use crate::{Ended, Scenario};
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -21,6 +21,7 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("doctor_tells_the_clock_and_the_certificate_that_end_soon", 40, soon),
     Scenario("doctor_tells_what_an_agent_writes_that_cannot_be_read_and_takes_its_answer", 30, odd_agent),
     Scenario("doctor_that_is_interrupted_leaves_no_agent_behind", 30, interrupted),
+    Scenario("doctor_does_not_blame_a_guild_whose_tokens_live_shortly", 60, short_life),
     Scenario("doctor_of_root_walks_as_the_user_of_the_daemon", 30, of_root),
     Scenario("doctor_leaves_an_agent_that_connects_by_itself_to_the_daemon", 30, socket_agent),
 ];
@@ -59,7 +60,6 @@ const FAULTS: &[(&str, Wrong, &str, &str)] = &[
         "tls.failed",
     ),
     ("a TLS handshake that is never answered", |s| gate(s, Shows::Silence), "tls", "net.timeout"),
-    ("a file of roots that is gone", |s| guild(s, "extra_ca", json!("/nonexistent/ca.pem")), "tls", "tls.unknown_ca"),
     ("a key that is refused", refused_key, "mint", "auth.key_refused"),
     ("a mint of 500", |s| fault(s, Fault::MintStatus(500, None)), "mint", "http.status"),
     ("a mint that asks to wait", |s| fault(s, Fault::MintStatus(503, Some("60".into()))), "mint", "rate.limited"),
@@ -80,8 +80,13 @@ const FAULTS: &[(&str, Wrong, &str, &str)] = &[
         "mint",
         "net.protocol",
     ),
+    ("a mint that answers from a cache", |s| fault(s, Fault::MintSameToken), "mint", "auth.cached_token"),
+    ("a network that wants a login", |s| fault(s, Fault::MintStatus(511, None)), "mint", "http.portal"),
+    ("a proxy that wants a login", |s| fault(s, Fault::MintStatus(407, None)), "mint", "http.portal"),
     ("a wrong path", |s| guild(s, "paths", json!({"socket": "/nowhere/"})), "websocket", "cfg.path"),
     ("a proxy that knows no WebSocket", |s| upgrade(s, "426 Upgrade Required"), "websocket", "cfg.transport"),
+    ("a proxy that takes the Upgrade away", upgrade_lost, "websocket", "cfg.transport"),
+    ("a WebSocket server of another kind", another_kind, "engine.io", "net.protocol"),
     ("a server that only polls", polling_only, "websocket", "cfg.transport"),
     ("a proxy whose guild is down", |s| upgrade(s, "502 Bad Gateway"), "websocket", "guild.restarting"),
     ("an upgrade that is refused", |s| upgrade(s, "403 Forbidden"), "websocket", "auth.connect_error"),
@@ -148,6 +153,20 @@ fn bad(scene: &mut Scene, leg: Leg, bad: Bad) -> Option<Gate> {
 
 fn upgrade(scene: &mut Scene, status: &str) -> Option<Gate> {
     bad(scene, Leg::Upgrade, Bad::status(status, ""))
+}
+
+/// As engine.io 6 answers a request for its websocket transport that is no upgrade.
+fn upgrade_lost(scene: &mut Scene) -> Option<Gate> {
+    bad(
+        scene,
+        Leg::Upgrade,
+        Bad::answer("400 Bad Request", "application/json", r#"{"code":3,"message":"Bad request"}"#),
+    )
+}
+
+/// It says `hello`.
+fn another_kind(scene: &mut Scene) -> Option<Gate> {
+    bad(scene, Leg::Upgrade, Bad::DripsFrames(b"\x81\x05hello".to_vec(), 1))
 }
 
 fn polling_only(scene: &mut Scene) -> Option<Gate> {
@@ -286,6 +305,17 @@ fn good_link() -> Ended {
     scene.end()
 }
 
+/// Nothing proves the join, so that it is waited for longer than the first token lives.
+fn short_life() -> Ended {
+    let scene = Scene::new(options(|guild| guild.token_life_ms = 4_000));
+    scene.guild.set_fault(Fault::NoAcks);
+    scene.bridge.write();
+    let (code, found) = walked(&scene);
+    let history = steps(&found).into_iter().find(|step| step["step"] == "history");
+    assert!(code == 0 && history.is_some_and(|step| step["verdict"] == "ok"), "{found}");
+    Ended::Well
+}
+
 /// The agent says who it runs as, and the key file is readable by that user alone.
 fn of_root() -> Ended {
     const NOBODY: u32 = 65_534;
@@ -321,7 +351,7 @@ fn words() -> Ended {
     assert_eq!((code, err.as_str()), (1, ""), "{out}");
     for said in [
         "recruiter in acme:\n",
-        "auth.key_refused: the mint answered 401\n",
+        &format!("auth.key_refused: the mint at {} answered 401\n", scene.guild.url()),
         "it means: the guild's center refuses this agent's id or key\n",
         "to mend it: correct agents.recruiter.id, or write the agent's key into ",
     ] {

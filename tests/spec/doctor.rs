@@ -17,7 +17,7 @@ fn every_reason_has_advice_that_names_what_to_do() {
     let text = r#"{"guilds": {"acme": {"dialect": "fabric", "url": "https://guild.example"}},
         "agents": {"recruiter": {"guild": "acme", "key_file": "key", "answer": {"exec": ["/bin/cat"]}}}}"#;
     let settings = load(&folder.file("config.json", 0o644, text), None).unwrap().settings;
-    let said = |reason: &Reason| advice(*reason, &settings.agents[0], &settings.guilds[0]);
+    let said = |reason: &Reason| advice(*reason, Step::WebSocket, &settings.agents[0], &settings.guilds[0]);
     for reason in Reason::ALL {
         let advice = said(reason);
         assert!((20..400).contains(&advice.len()) && !advice.contains('\n'), "{reason}: {advice}");
@@ -25,6 +25,23 @@ fn every_reason_has_advice_that_names_what_to_do() {
     }
     assert!(said(&Reason::AuthKeyRefused).contains("agents.recruiter.id"));
     assert!(said(&Reason::TlsUnknownCa).contains("guilds.acme.extra_ca"));
+}
+
+#[test]
+fn advice_names_the_address_that_the_step_went_to() {
+    let folder = Folder::new();
+    folder.file("key", 0o600, "k");
+    let text = r#"{"guilds": {"acme": {"dialect": "fabric", "url": "https://guild.example", "center": "https://center.example"}},
+        "agents": {"recruiter": {"guild": "acme", "key_file": "key", "answer": {"exec": ["/bin/cat"]}}}}"#;
+    let settings = load(&folder.file("config.json", 0o644, text), None).unwrap().settings;
+    for reason in [Reason::NetTimeout, Reason::NetClosed, Reason::HttpPortal] {
+        let said = |step| advice(reason, step, &settings.agents[0], &settings.guilds[0]);
+        let (mint, socket) = (said(Step::Mint), said(Step::WebSocket));
+        assert!(mint.contains("https://center.example") && !mint.contains("guild.example"), "{mint}");
+        assert!(socket.contains("https://guild.example") && !socket.contains("center"), "{socket}");
+    }
+    let refused = advice(Reason::NetRefused, Step::Tcp, &settings.agents[0], &settings.guilds[0]);
+    assert!(refused.contains("guilds.acme.url or .center"), "{refused}");
 }
 
 #[test]
@@ -60,5 +77,19 @@ fn the_end_of_a_certificate_is_read_and_no_bytes_make_it_panic() {
             flipped[cut] ^= 0xFF;
             let _ = not_after(&flipped);
         }
+    }
+}
+
+#[test]
+fn an_instant_has_a_zone_or_none_and_no_bytes_make_it_panic() {
+    let noon = instant("2026-11-23T12:00:00Z");
+    assert!(noon.is_some());
+    for same in
+        ["2026-11-23T12:00:00", "2026-11-23T14:30:00+02:30", "2026-11-23T07:00:00-05:00", " 2026-11-23T12:00:00Z\n"]
+    {
+        assert_eq!(instant(same), noon, "{same}");
+    }
+    for odd in ["", "é12345", "2026-11-23T12:00:0é12345", "+02:00", "12:00+02:00", "2026-11-23T12:00:00+ab:cd"] {
+        assert_eq!(instant(odd), None, "{odd}");
     }
 }

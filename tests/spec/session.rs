@@ -155,6 +155,29 @@ fn a_malformed_frame_ends_the_session_or_nothing_but_never_the_seat() {
 }
 
 #[test]
+fn sixty_three_malformed_packets_are_skipped_and_the_next_ends_the_connection() {
+    let mut w = World::chatty(12);
+    w.run_live();
+    let injected = |w: &mut World, count| (0..count).for_each(|_| w.guild().inject("42{}"));
+    injected(&mut w, 63);
+    w.run_for(secs(10));
+    assert_eq!((w.state(), w.story.offered.len()), ("live", 1));
+    injected(&mut w, 1);
+    w.run_till(secs(10), "the connection is given up", |w| w.story.count("> close") == 1);
+    assert_eq!(w.reason(), "net.protocol");
+    w.run_live();
+}
+
+#[test]
+fn a_first_frame_that_is_no_open_packet_is_told_at_once() {
+    let mut w = World::chatty(12);
+    w.guild().opens_with = Some("hello".into());
+    let took = w.run_till(secs(5), "it is told", |w| w.state() == "backoff");
+    assert!(took < 2_000 && w.reason() == "net.protocol", "after {took} ms: {}", w.reason());
+    assert!(w.link().detail.contains("no Engine.IO open packet"), "{}", w.link().detail);
+}
+
+#[test]
 fn a_namespace_is_carried_in_every_packet() {
     let mut w = World::chatty(13);
     w.settings.guilds[0].namespace = "/guild".into();

@@ -16,6 +16,9 @@ use std::io::ErrorKind;
 /// engine.io leaves a wrong path alone for a second and then hangs up without a word (`destroyUpgradeTimeout`).
 const WRONG_PATH_SILENCE_MS: u64 = 800;
 
+/// engine.io's "Bad request": a websocket transport was asked for by a request that is no upgrade.
+const UPGRADE_LOST: &str = "\"code\":3";
+
 impl From<Why> for Lost {
     fn from(why: Why) -> Self {
         Self { why, retry_after_ms: None }
@@ -51,7 +54,7 @@ fn of_answer(answer: &Response<Option<Vec<u8>>>, at: &str) -> Lost {
     let body = String::from_utf8_lossy(answer.body().as_deref().unwrap_or_default()).into_owned();
     let retry_after_ms = retry_after(answer.headers());
     let reason = match status {
-        200..=399 | 511 => Reason::HttpPortal,
+        200..=399 | 407 | 511 => Reason::HttpPortal,
         400 => of_bad_request(&body),
         401 | 403 => Reason::AuthConnectError,
         404 | 410 => Reason::CfgPath,
@@ -61,7 +64,10 @@ fn of_answer(answer: &Response<Option<Vec<u8>>>, at: &str) -> Lost {
         502..=504 => Reason::GuildRestarting,
         _ => Reason::HttpStatus,
     };
-    let text = if body.trim().is_empty() { String::new() } else { format!(": {}", clip(body.trim())) };
+    let mut text = if body.trim().is_empty() { String::new() } else { format!(": {}", clip(body.trim())) };
+    if status == 400 && body.contains(UPGRADE_LOST) {
+        text += "; the path is right, and the Upgrade header did not come through: a proxy between that passes no WebSockets";
+    }
     Lost { why: Why::new(reason, format!("{at}: HTTP {status} instead of 101{text}")), retry_after_ms }
 }
 
@@ -69,7 +75,8 @@ fn of_answer(answer: &Response<Option<Vec<u8>>>, at: &str) -> Lost {
 /// with its chunk sizes: it is searched, not parsed.
 fn of_bad_request(body: &str) -> Reason {
     let has = |word: &str| body.to_ascii_lowercase().contains(word);
-    if has("transport unknown") || has("session id unknown") || has("unsupported protocol version") {
+    if has(UPGRADE_LOST) || has("transport unknown") || has("session id unknown") || has("unsupported protocol version")
+    {
         Reason::CfgTransport
     } else if has("forbidden") || has("unauthorized") || has("denied") || has("\"code\":4") {
         Reason::AuthConnectError

@@ -76,6 +76,8 @@ pub struct Hall {
     pub pings: bool,
     /// What the open packet says instead of `ping`.
     pub announces: Option<(u64, u64)>,
+    /// What it says instead of an open packet.
+    pub opens_with: Option<String>,
     /// Longest frame that the bridge's WebSocket takes.
     pub frame_bytes: usize,
     /// The server has connection state recovery on: `pid` in `40`, an offset behind each event's arguments.
@@ -132,6 +134,7 @@ impl Hall {
             ping: (25_000, 20_000),
             pings: true,
             announces: None,
+            opens_with: None,
             frame_bytes: budget::MESSAGE_BYTES + budget::FRAME_ENVELOPE_BYTES,
             recovery: false,
             namespace: "/".into(),

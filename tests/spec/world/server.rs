@@ -144,7 +144,7 @@ impl Hall {
         let (interval, timeout) = self.announces.unwrap_or(self.ping);
         let open = json!({"sid": format!("e{}", self.now), "upgrades": [], "pingInterval": interval,
                           "pingTimeout": timeout, "maxPayload": 1_000_000});
-        self.down(socket, format!("0{open}"));
+        self.down(socket, self.opens_with.clone().unwrap_or_else(|| format!("0{open}")));
         if self.pings {
             let (interval, _) = self.ping;
             self.later(interval, AtGuild::Ping(socket));
