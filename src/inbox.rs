@@ -163,6 +163,12 @@ impl Inbox {
         (state, self.why.as_ref())
     }
 
+    /// Why the agent is not there, once that was found out.
+    #[must_use]
+    pub fn absence(&self) -> Option<&Why> {
+        self.why.as_ref().filter(|_| !self.here || self.absences > 0)
+    }
+
     /// Whether the agent has a turn now: what a daemon that ends waits for.
     #[must_use]
     pub fn working(&self) -> bool {

@@ -113,7 +113,16 @@ impl Relay {
                 log::warn!("{}: {why} ({count} so far)", crew.agent.name);
             }
         }
+        let absence = |relay: &mut Self| relay.crew_of(agent).and_then(|crew| crew.inbox.absence().cloned());
+        let before = absence(self);
         let became = self.step(now, |relay, step| relay.crew_of(agent).and_then(|crew| crew.inbox.said(said, step)));
+        let after = absence(self);
+        if let Some(crew) = self.crew_of(agent).filter(|_| before != after) {
+            match after {
+                Some(why) => log::warn!("{}: {why}; its messages wait", crew.agent.name),
+                None => log::info!("{}: it is there again", crew.agent.name),
+            }
+        }
         if let Some(became) = became {
             self.became(&became, now);
         }
@@ -181,7 +190,12 @@ impl Relay {
             mine.iter().copied().filter(|link| !link.channels_named(&channel).is_empty()).collect();
         let [link] = knowing.as_slice() else {
             return refuse(match knowing.as_slice() {
-                [] => format!("{agent} has no channel {name} on {}", guilds(&mine)),
+                [] => match mine.iter().find(|link| !link.is_listed()) {
+                    Some(link) => {
+                        format!("{} has not told {agent} its channels yet ({})", guilds(&[link]), link.word())
+                    }
+                    None => format!("{agent} has no channel {name} on {}", guilds(&mine)),
+                },
                 _ => format!("{name} is a channel on {}; say GUILD.{name}", guilds(&knowing)),
             });
         };

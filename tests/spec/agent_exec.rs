@@ -3,8 +3,11 @@
 use crate::agent_desk::{Dir, ONE, at_desk, exec, none, reply, runs, sh, turn, until};
 use guild_bridge::agent::{Cancel, Said};
 use guild_bridge::budget;
+use guild_bridge::io::agent::child::Tail;
 use guild_bridge::reason::{Reason, Why};
+use guild_bridge::secret::Secret;
 use guild_bridge::settings::{Child, Stdin, Stdout, Transport};
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 fn failed(said: Said<'_>) -> Why {
@@ -147,13 +150,46 @@ fn a_program_that_is_not_there_is_waited_for() {
         std::fs::write(dir.0.join("plain"), "x").unwrap();
         for (program, word) in [("/nonexistent/agent", "No such file"), (dir.file("plain").as_str(), "executable?")] {
             desk.hire(ONE, "recruiter", exec(&[program], Stdin::Text, Stdout::Text));
-            assert_eq!(desk.next().await, Said::Here);
+            let Said::Gone(seen) = desk.next().await else { panic!("it is seen without being asked") };
             desk.ask("t_1", "");
             let Said::Absent { turn, why } = desk.next().await else { panic!("it is not there") };
             assert_eq!((turn.as_ref(), why.reason), ("t_1", Reason::AgentMissing));
-            assert!(why.detail.contains(program) && why.detail.contains(word), "{why}");
+            assert!(why.detail.contains(program) && why.detail.contains(word) && seen == why, "{why}; {seen}");
+        }
+        std::fs::set_permissions(dir.0.join("plain"), std::fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(desk.next().await, Said::Here, "it is found once it is there");
+    });
+}
+
+#[test]
+fn what_a_child_was_given_in_secret_is_not_shown_where_it_writes_it() {
+    let dir = Dir::new("secret");
+    dir.write("key", 0o600, "sk-0123456789");
+    let child = || Child { env_files: [("API_KEY".to_owned(), dir.0.join("key"))].into(), ..Child::default() };
+    at_desk(async |desk| {
+        for (script, wanted) in [
+            (
+                "echo \"the key $API_KEY is not known\" >&2; exit 3",
+                "it exited with 3; stderr: the key [secret] is not known",
+            ),
+            ("echo $API_KEY >&2; kill -9 $$", "signal 9 ended it; stderr: [secret]"),
+        ] {
+            desk.hire(ONE, "recruiter", with_child(script, child()));
+            assert_eq!(desk.next().await, Said::Here);
+            desk.ask("t_1", "");
+            assert_eq!(failed(desk.next().await).detail, wanted);
         }
     });
+    // wherever a long story, or what is shown of it, is cut
+    for letters in 0..=budget::STDERR_BYTES {
+        let mut tail = Tail::hiding(vec![Secret::new("sk-0123456789")]);
+        tail.push(b"sk-0123456789");
+        tail.push(&vec![b'x'; letters]);
+        for most in [budget::DETAIL_BYTES, budget::STDERR_BYTES] {
+            let shown = tail.last(most).unwrap();
+            assert!(!shown.contains("789") && !shown.contains("sk-"), "{letters}: {shown}");
+        }
+    }
 }
 
 #[test]
@@ -206,9 +242,7 @@ fn without_a_working_directory_it_runs_at_the_root_and_a_missing_one_is_named() 
         assert_eq!(desk.run("pwd; echo $HOME", "").await, reply("t_1", "/\n/"));
         let child = Child { cwd: Some(PathBuf::from("/nonexistent/dir")), ..Child::default() };
         desk.hire(ONE, "recruiter", with_child("pwd", child));
-        assert_eq!(desk.next().await, Said::Here);
-        desk.ask("t_1", "");
-        let Said::Absent { why, .. } = desk.next().await else { panic!("it cannot run there") };
+        let Said::Gone(why) = desk.next().await else { panic!("it cannot run there") };
         assert_eq!(why.detail, "its working directory /nonexistent/dir is not there");
     });
 }

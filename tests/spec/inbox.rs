@@ -225,3 +225,17 @@ fn attachments_are_fetched_before_the_turn_and_given_up_after_it() {
     assert!(matches!(fetched[1], guild_bridge::message::Fetched::Not(_)), "{fetched:?}");
     assert_eq!((done, w.answers("general")), (vec![turn.id], vec!["re: look"]));
 }
+
+#[test]
+fn an_authors_name_is_given_whole_up_to_128_bytes_and_cut_beyond() {
+    let mut w = World::chatty(91);
+    w.run_live();
+    for (id, length) in [("u-128", 128), ("u-129", 129), ("u-900", 900)] {
+        w.guild().model.add_person(id, &"n".repeat(length), false);
+        w.guild().model.channels.get_mut("general").unwrap().members.insert(id.into());
+        w.say("general", id, "hi");
+        w.run_for(secs(2));
+    }
+    let names: Vec<usize> = w.agent().asked.iter().map(|asked| asked.turn.message.author.name.len()).collect();
+    assert!(names[0] == 128 && names[1..].iter().all(|length| (100..=131).contains(length)), "{names:?}");
+}

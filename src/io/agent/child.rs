@@ -4,6 +4,7 @@ use crate::budget;
 use crate::io::clock;
 use crate::io::secret;
 use crate::reason::{Reason, Why};
+use crate::secret::Secret;
 use crate::settings;
 use crate::text::Clipped;
 use futures_lite::{AsyncRead, AsyncReadExt};
@@ -19,6 +20,8 @@ use std::process::{ExitStatus, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 
+/// A value of the environment that is shorter is shown where a child writes it: hiding it would hide half of the words.
+const SECRET_HIDDEN: usize = 6;
 /// What a child gets as PATH when the daemon itself has none.
 const PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -85,16 +88,21 @@ impl Unstarted {
     }
 }
 
+/// A child that runs.
+pub struct Started {
+    /// The process.
+    pub child: Child,
+    /// Its process group.
+    pub group: Group,
+    /// For its standard error.
+    pub stderr: Tail,
+}
+
 /// Starts `argv` with pipes on standard output and error, and on standard input where `stdin` says so (else `/dev/null`).
 ///
 /// # Errors
 /// What is missing, by name.
-pub fn start(
-    argv: &[String],
-    child: &settings::Child,
-    stdin: bool,
-    groups: &Groups,
-) -> Result<(Child, Group), Unstarted> {
+pub fn start(argv: &[String], child: &settings::Child, stdin: bool, groups: &Groups) -> Result<Started, Unstarted> {
     let absent = |detail: String| Unstarted::Absent(Why::new(Reason::AgentMissing, detail));
     let (program, args) = argv.split_first().ok_or_else(|| absent("no program is configured".into()))?;
     let cwd = child.cwd.as_deref().unwrap_or(Path::new("/"));
@@ -110,10 +118,12 @@ pub fn start(
         }
     }
     command.envs(&child.env);
+    let mut secrets = Vec::new();
     for (name, file) in &child.env_files {
         let value = secret::read(file, secret::credentials().as_deref())
             .map_err(|why| absent(format!("{name} for its environment: {why}")))?;
         command.env(name, value.expose());
+        secrets.push(value);
     }
     let stdin = if stdin { Stdio::piped() } else { Stdio::null() };
     let mut command = smol::process::Command::from(command);
@@ -123,7 +133,28 @@ pub fn start(
     let id = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     let id = id.ok_or_else(|| absent(format!("{program} has no process id")))?;
     groups.0.borrow_mut().insert(id);
-    Ok((child, Group { id, all: groups.clone() }))
+    Ok(Started { child, group: Group { id, all: groups.clone() }, stderr: Tail::hiding(secrets) })
+}
+
+/// What a program lacks to be started, seen without starting it. Where its name is made of a message, nothing can be seen.
+#[must_use]
+pub fn lacks(program: &str, child: &settings::Child) -> Option<Why> {
+    let absent = |detail: String| Some(Why::new(Reason::AgentMissing, detail));
+    let cwd = child.cwd.as_deref().unwrap_or(Path::new("/"));
+    if !cwd.is_dir() {
+        return absent(format!("its working directory {} is not there", cwd.display()));
+    }
+    if !program.contains('/') || program.contains('{') {
+        return None;
+    }
+    // a relative path begins in its working directory (execve)
+    match rustix::fs::access(cwd.join(program), rustix::fs::Access::EXEC_OK) {
+        Ok(()) => None,
+        Err(errno) => match unstarted(program, &errno.into()) {
+            Unstarted::Absent(why) => Some(why),
+            Unstarted::Short(_) | Unstarted::Failed(_) => None,
+        },
+    }
 }
 
 fn unstarted(program: &str, error: &std::io::Error) -> Unstarted {
@@ -157,11 +188,19 @@ pub fn ending(status: ExitStatus, stderr: &Tail) -> String {
 #[derive(Default)]
 pub struct Tail {
     bytes: Vec<u8>,
+    /// What the child was given in its environment from files: it may say it, and nobody is shown it.
+    hidden: Vec<Secret>,
     /// Bytes at its end that nobody has seen in the log.
     fresh: usize,
 }
 
 impl Tail {
+    /// With what it hides.
+    #[must_use]
+    pub fn hiding(hidden: Vec<Secret>) -> Self {
+        Self { hidden, ..Self::default() }
+    }
+
     /// Takes in more.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
@@ -182,12 +221,26 @@ impl Tail {
     /// Its last `most` bytes as one line; none when nothing was written.
     #[must_use]
     pub fn last(&self, most: usize) -> Option<String> {
-        let from = self.bytes.len().saturating_sub(most);
-        let text = String::from_utf8_lossy(self.bytes.get(from..).unwrap_or_default());
-        let text = text.trim();
+        let text = self.without_secrets(String::from_utf8_lossy(&self.bytes).into_owned());
+        let from = (text.len().saturating_sub(most)..=text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let text = text.get(from..).unwrap_or_default().trim();
         let cut = if from > 0 { "…" } else { "" };
         // an escape is longer than what it stands for
         (!text.is_empty()).then(|| format!("{cut}{}", Clipped::to(text, 2 * most)))
+    }
+
+    /// Secrets in it, and the end of one that the tail begins with, are hidden. A word of a few letters is none.
+    fn without_secrets(&self, mut text: String) -> String {
+        for secret in self.hidden.iter().map(Secret::expose).filter(|secret| secret.len() >= SECRET_HIDDEN) {
+            if self.bytes.len() >= budget::STDERR_BYTES {
+                let ends = (1..secret.len()).filter_map(|at| secret.get(at..));
+                if let Some(end) = ends.filter(|end| end.len() >= SECRET_HIDDEN / 2).find(|end| text.starts_with(end)) {
+                    text.replace_range(..end.len(), "[secret]");
+                }
+            }
+            text = text.replace(secret, "[secret]");
+        }
+        text
     }
 
     /// As `last`, of what was not taken before.

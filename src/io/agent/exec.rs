@@ -1,7 +1,7 @@
 //! `exec`: one process for each turn (CONTRACT section 2). Its exit is the turn's end, its standard output the reply.
 
 use super::Voice;
-use super::child::{self, Groups, Tail, Unstarted};
+use super::child::{self, Groups, Started, Tail, Unstarted};
 use super::template;
 use crate::agent::{Said, line, pointer};
 use crate::budget;
@@ -10,8 +10,8 @@ use crate::message::Turn;
 use crate::reason::{Reason, Why};
 use crate::settings::{Child, Stdin, Stdout};
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWriteExt, FutureExt, future};
-use smol::LocalExecutor;
 use smol::channel::{Receiver, Sender, bounded};
+use smol::{LocalExecutor, Task};
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -40,13 +40,17 @@ pub struct Exec {
     voice: Rc<Voice>,
     groups: Groups,
     running: Rc<RefCell<BTreeMap<String, Sender<()>>>>,
+    _looking: Task<()>,
 }
 
 impl Exec {
-    /// Nothing runs yet: what the program needs is looked for at each turn.
+    /// Nothing runs yet: it is looked whether the program is there, again and again until it is; what else it needs is
+    /// found out at each turn.
     #[must_use]
-    pub fn new(how: How, voice: Rc<Voice>, groups: Groups) -> Self {
-        Self { how: Rc::new(how), voice, groups, running: Rc::default() }
+    pub fn new(how: How, voice: Rc<Voice>, groups: Groups, executor: &LocalExecutor<'static>) -> Self {
+        let how = Rc::new(how);
+        let looking = executor.spawn(appear(how.clone(), voice.clone()));
+        Self { how, voice, groups, running: Rc::default(), _looking: looking }
     }
 
     /// Starts the turn's process.
@@ -74,6 +78,19 @@ impl Exec {
     }
 }
 
+/// Says that the agent is there as soon as its program is.
+async fn appear(how: Rc<How>, voice: Rc<Voice>) {
+    let mut told = None;
+    while let Some(why) = how.argv.first().and_then(|program| child::lacks(program, &how.child)) {
+        if told.as_ref() != Some(&why) {
+            voice.say(Said::Gone(why.clone())).await;
+            told = Some(why);
+        }
+        clock::sleep_until(clock::now().at.after_ms(budget::AGENT_LOOK_MS)).await;
+    }
+    voice.say(Said::Here).await;
+}
+
 /// Runs one turn to its end, or until `kept` closes: then what it says is meant for nobody.
 async fn run(how: &How, turn: &Turn, voice: &Voice, groups: &Groups, kept: &Receiver<()>) -> Said<'static> {
     let id = || Cow::Owned(turn.id.clone());
@@ -82,7 +99,7 @@ async fn run(how: &How, turn: &Turn, voice: &Voice, groups: &Groups, kept: &Rece
         Ok(argv) => argv,
         Err(why) => return failed(why),
     };
-    let (mut child, group) = match child::start(&argv, &how.child, how.stdin != Stdin::None, groups) {
+    let Started { mut child, group, stderr } = match child::start(&argv, &how.child, how.stdin != Stdin::None, groups) {
         Ok(started) => started,
         Err(Unstarted::Absent(why)) => return Said::Absent { turn: id(), why },
         Err(Unstarted::Failed(why)) => return Said::Failed { turn: id(), why },
@@ -96,7 +113,7 @@ async fn run(how: &How, turn: &Turn, voice: &Voice, groups: &Groups, kept: &Rece
         Stdin::Json => line::message(turn) + "\n",
         Stdin::None => String::new(),
     };
-    let mut attend = pin!(attend(&mut child, &input));
+    let mut attend = pin!(attend(&mut child, &input, stderr));
     let taken_back = async {
         let _ = kept.recv().await;
         None
@@ -139,13 +156,13 @@ impl From<std::io::Result<ExitStatus>> for End {
 
 /// Feeds and reads a child until it exited and its pipes are closed; a pipe that something else holds open after the
 /// exit is read for `budget::AGENT_DRAIN_MS` more. The child need not read its input, nor keep its output open.
-async fn attend(child: &mut smol::process::Child, input: &str) -> Ended {
+async fn attend(child: &mut smol::process::Child, input: &str, mut stderr: Tail) -> Ended {
     enum First {
         Exit(End),
         Read(Result<((), ()), TooLong>),
     }
     let (stdin, out, err) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (mut stdout, mut stderr) = (Vec::new(), Tail::default());
+    let mut stdout = Vec::new();
     let feed = async {
         if let Some(mut pipe) = stdin {
             // a closed pipe is a program that does not read: its right

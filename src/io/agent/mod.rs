@@ -59,8 +59,7 @@ impl Agents {
         let pump = match agent.answer {
             Transport::Exec { argv, stdin, stdout, child } => {
                 let how = exec::How { argv, stdin, stdout, child };
-                self.say(&voice, Said::Here);
-                Pump::Exec(exec::Exec::new(how, voice.clone(), self.groups.clone()))
+                Pump::Exec(exec::Exec::new(how, voice.clone(), self.groups.clone(), &self.executor))
             }
             Transport::Stdio { argv, child } => {
                 Pump::Stdio(stdio::Stdio::new(argv, child, voice.clone(), self.groups.clone(), &self.executor))

@@ -2,7 +2,7 @@
 
 use super::Voice;
 use super::child::after;
-use super::child::{self, Groups, Tail};
+use super::child::{self, Groups, Started, Tail};
 use super::lines::{self, End, Full, Line, Queue, Reader};
 use crate::agent::line::{self, Heard};
 use crate::agent::{Cancel, Said, Sent};
@@ -82,7 +82,7 @@ impl Resident {
         loop {
             match child::start(&self.argv, &self.child, true, &self.groups) {
                 Err(unstarted) => self.voice.say(Said::Gone(unstarted.why())).await,
-                Ok((mut child, group)) => {
+                Ok(Started { mut child, group, stderr: tail }) => {
                     let mut stable = Timer::after(Duration::from_millis(budget::AGENT_STABLE_MS));
                     self.queue.renew();
                     self.here.set(true);
@@ -92,7 +92,7 @@ impl Resident {
                     };
                     let pipes = (child.stdin.take(), child.stdout.take(), child.stderr.take());
                     let (Some(stdin), Some(mut stdout), Some(mut stderr)) = pipes else { return };
-                    let attend = self.attend(&mut child, stdin, &mut stdout, &mut stderr);
+                    let attend = self.attend(&mut child, stdin, &mut stdout, (&mut stderr, tail));
                     let ended = async { Some(attend.await) }.or(dismissed).await;
                     self.here.set(false);
                     let exit = async { drop(child.status().await) };
@@ -120,11 +120,10 @@ impl Resident {
         child: &mut smol::process::Child,
         stdin: ChildStdin,
         stdout: &mut ChildStdout,
-        stderr: &mut ChildStderr,
+        (stderr, mut tail): (&mut ChildStderr, Tail),
     ) -> Why {
         self.voice.say(Said::Here).await;
         let mut reader = Reader::new(stdout);
-        let mut tail = Tail::default();
         let (end, status) = {
             let talk = lines::talk(&mut reader, stdin, &self.queue, async |line| self.hear(line).await);
             let (exited, status) = (child.status(), child.status());
