@@ -170,4 +170,6 @@ pub struct ProcessStatus {
     pub page: Option<String>,
     /// Why it is not, though the configuration asks for it.
     pub page_detail: String,
+    /// Why the metrics' file is not written, though it was asked for; empty where it is.
+    pub metrics_detail: String,
 }

@@ -51,7 +51,7 @@ impl Silence {
     /// Says it; the exit code that goes with it.
     pub fn exit(self) -> Exit {
         match self {
-            Self::Late => complain(format_args!("the daemon did not answer within {} s", ANSWER_MS / 1000)),
+            Self::Late => complain("the daemon does not answer in time; what it was asked for it may still do"),
             Self::Gone(what) => complain(what),
         }
         Exit::Unavailable

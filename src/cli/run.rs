@@ -68,14 +68,11 @@ fn remark(loaded: Loaded) -> Settings {
     loaded.settings
 }
 
-/// Faults that are told to whoever asked for a reload; the log has them all.
+/// Faults that are told to whoever asked for a reload, and logged.
 const TOLD: usize = 8;
 
 /// Why a configuration that was read again changes nothing, a line for each fault.
 fn refusal(path: &Path, faults: &[Remark]) -> String {
-    for fault in faults {
-        log::error!("{}: {fault}", Reason::CfgFault);
-    }
     let mut lines = vec!["nothing was changed:".to_owned()];
     lines.extend(faults.iter().take(TOLD).map(ToString::to_string));
     if faults.len() > TOLD {

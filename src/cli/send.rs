@@ -57,6 +57,10 @@ fn unsettled(queued: Option<String>, silence: Silence) -> Exit {
             complain(format_args!("{what}; it was queued: {}", plain(&said)));
             Exit::Temporary
         }
+        (None, Silence::Late) => {
+            complain("the daemon does not answer; it may have taken this: look before it is sent again");
+            Exit::Temporary
+        }
         (None, silence) => silence.exit(),
     }
 }

@@ -135,6 +135,7 @@ struct ProcessView {
     log_dropped: u64,
     page: Option<String>,
     page_detail: String,
+    metrics_detail: String,
 }
 
 /// Asks once, or until yes; prints what came last.
@@ -144,7 +145,8 @@ pub fn status(socket: &Path, wish: &Wish) -> Exit {
     }
     let deadline = wish.wait_s.map(|seconds| clock::now().at.after_ms(seconds * 1000));
     loop {
-        let answer = ask(socket, ANSWER_MS);
+        let left = deadline.map_or(ANSWER_MS, |deadline| deadline.since_ms(clock::now().at));
+        let answer = ask(socket, left.clamp(LOOK_MS, ANSWER_MS));
         let good = match &answer {
             Ok((_, view)) => deadline.is_none() && wish.check.is_none() || view.wanting(wish.check).is_empty(),
             Err(_) => false,
@@ -179,10 +181,6 @@ fn tell(json: &str, view: &View, wish: &Wish, good: bool) -> Exit {
     let done = if wish.json { put_json(json) } else { put(view.screen(clock::now().wall_ms).trim_end()) };
     if let Err(exit) = done {
         return exit;
-    }
-    let asked = wish.wait_s.is_some() || wish.check == Some(Check::Guild);
-    if asked && good && view.links.iter().all(|link| link.state == "unbound") {
-        complain("no link has a key, so there is none to wait for");
     }
     if good {
         return Exit::Done;
@@ -219,7 +217,7 @@ impl View {
     }
 
     /// What stands against a yes, a line each. Without `check`: every link with a key must be live. A link without a
-    /// key never counts: nothing was ever promised for it.
+    /// key does not count beside others; where none has one, nobody is heard.
     #[must_use]
     pub fn wanting(&self, check: Option<Check>) -> Vec<String> {
         let good = |link: &LinkView| match check {
@@ -227,6 +225,9 @@ impl View {
             Some(Check::Guild) => link.state == "live" || link.state == "unproven" && link.reason.is_none(),
             None => link.state == "live",
         };
+        if check != Some(Check::Local) && self.links.iter().all(|link| link.state == "unbound") {
+            return vec!["no link has a key: nobody is heard".to_owned()];
+        }
         let bad = self.links.iter().filter(|link| link.state != "unbound" && !good(link));
         bad.map(|link| format!("{}: {}", link.name(), link.why().unwrap_or_else(|| plain(&link.state)))).collect()
     }
@@ -236,13 +237,18 @@ impl View {
     pub fn screen(&self, wall_ms: u64) -> String {
         let process = &self.process;
         let live = self.links.iter().filter(|link| link.state == "live").count();
+        let absent = self.agents.iter().filter(|agent| agent.is_missing()).count();
         let mut out = format!(
-            "guild-bridge {}, process {}, up {}; {live} of {} links live\n",
+            "guild-bridge {}, process {}, up {}; {live} of {} links live",
             plain(&self.version),
             process.pid,
             span(self.uptime_s),
             self.links.len()
         );
+        if absent > 0 {
+            out += &format!(", {absent} of {} agents not there", self.agents.len());
+        }
+        out.push('\n');
         out += &format!(
             "heap {} (at most {}), resident {}, state {}",
             bytes(process.heap_bytes),
@@ -262,12 +268,17 @@ impl View {
         if !process.page_detail.is_empty() {
             out += &format!("\npage: not served: {}", plain(&process.page_detail));
         }
+        if !process.metrics_detail.is_empty() {
+            out += &format!("\nmetrics: not written: {}", plain(&process.metrics_detail));
+        }
         out += "\n\n";
         let mut links: Vec<_> = self.links.iter().collect();
         links.sort_by_key(|link| link.rank());
         links.iter().for_each(|link| out += &link.lines(wall_ms, self.paint));
         out.push('\n');
-        self.agents.iter().for_each(|agent| out += &agent.line(self.paint));
+        let mut agents: Vec<_> = self.agents.iter().collect();
+        agents.sort_by_key(|agent| !agent.is_missing());
+        agents.iter().for_each(|agent| out += &agent.line(self.paint));
         out
     }
 }
@@ -376,13 +387,15 @@ impl LinkView {
         out
     }
 
-    /// Why it is not live, in words; `None` when it is.
+    /// Why it is not live, or what stands against it, in words; `None` when all is well.
     fn why(&self) -> Option<String> {
         let state = match self.state.as_str() {
-            "live" => return None,
+            "live" if self.reason.is_none() => return None,
+            "live" => "it hears, and there is a doubt",
             "minting" => "a fresh token is asked for",
             "connecting" => "the connection is being opened",
             "joining" => "its channels are being joined",
+            "unproven" if self.reason.is_some() => "connected, and not proven",
             "unproven" => "connected, but nothing was said yet that could prove that it hears",
             "deaf" => "connected, but what history shows did not arrive",
             "backoff" => "it rests before the next attempt",
@@ -425,6 +438,7 @@ impl ProcessView {
             log_dropped: said.number("log_dropped"),
             page: said.some_text("page"),
             page_detail: said.text("page_detail"),
+            metrics_detail: said.text("metrics_detail"),
         }
     }
 }
@@ -444,12 +458,20 @@ impl AgentView {
         }
     }
 
+    fn is_missing(&self) -> bool {
+        self.state == "missing"
+    }
+
     fn line(&self, paint: Paint) -> String {
+        // a program or an address that was never asked is only believed to be there
+        let asked = self.turns_open > 0 || self.turns_done + self.turns_failed > 0;
+        let untried = self.state == "ready" && !asked && matches!(self.transport.as_str(), "exec" | "http");
         let mut out = format!(
-            "{} ({}): {}, {} open, {} waiting, {} done",
+            "{} ({}): {}{}, {} open, {} waiting, {} done",
             plain(&self.agent),
             plain(&self.transport),
             paint.state(&self.state),
+            if untried { " (not asked yet)" } else { "" },
             self.turns_open,
             self.waiting,
             self.turns_done

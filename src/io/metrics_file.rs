@@ -6,22 +6,34 @@ use super::{Post, clock, look};
 use crate::budget;
 use crate::metrics;
 use crate::reason::Reason;
+use std::cell::RefCell;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// The file, while it is kept.
 pub struct MetricsFile {
     path: PathBuf,
+    /// Why it could not be written last; empty where it could.
+    fault: Rc<RefCell<String>>,
     _writing: smol::Task<()>,
 }
 
 impl MetricsFile {
-    /// Begins to write it.
+    /// Begins to write it, empty at first: whether it can be written is known at once.
     #[must_use]
     pub fn keep(path: PathBuf, executor: &smol::LocalExecutor<'static>, post: Post) -> Self {
-        let writing = executor.spawn(write_on(path.clone(), post));
-        Self { path, _writing: writing }
+        let fault = Rc::<RefCell<String>>::default();
+        note(&fault, &path, replace(&path, ""));
+        let writing = executor.spawn(write_on(path.clone(), post, fault.clone()));
+        Self { path, fault, _writing: writing }
+    }
+
+    /// Why it could not be written last; empty where it could.
+    #[must_use]
+    pub fn fault(&self) -> String {
+        self.fault.borrow().clone()
     }
 
     /// Where it is.
@@ -37,20 +49,29 @@ impl Drop for MetricsFile {
     }
 }
 
-async fn write_on(path: PathBuf, post: Post) {
-    let mut failing = false;
+async fn write_on(path: PathBuf, post: Post, fault: Rc<RefCell<String>>) {
     while let Some(seen) = look(&post, false).await {
-        let written = replace(&path, &metrics::exposition(&seen.status));
-        match (&written, failing) {
-            (Ok(()), true) => log::info!("metrics: {} is written again", path.display()),
-            // told once, tried again every time
-            (Err(error), false) => {
-                log::warn!("metrics: {}: {} cannot be written: {error}", Reason::HostPage, path.display())
-            }
-            (Ok(()), false) | (Err(_), true) => {}
-        }
-        failing = written.is_err();
+        note(&fault, &path, replace(&path, &metrics::exposition(&seen.status)));
         clock::sleep_until(clock::now().at.after_ms(budget::METRICS_MS)).await;
+    }
+}
+
+/// What came of a write: told once, tried again every time.
+fn note(fault: &RefCell<String>, path: &Path, written: std::io::Result<()>) {
+    let mut fault = fault.borrow_mut();
+    match written {
+        Ok(()) if !fault.is_empty() => {
+            log::info!("metrics: {} is written again", path.display());
+            fault.clear();
+        }
+        Ok(()) => {}
+        Err(error) => {
+            let said = !fault.is_empty();
+            *fault = format!("{} cannot be written: {error}", path.display());
+            if !said {
+                log::warn!("metrics: {}: {fault}", Reason::HostPage);
+            }
+        }
     }
 }
 

@@ -28,6 +28,7 @@ pub fn status(heap: Heap, state: (&'static str, String)) -> ProcessStatus {
         log_dropped: super::lossy::dropped(),
         page: None,
         page_detail: String::new(),
+        metrics_detail: String::new(),
     }
 }
 

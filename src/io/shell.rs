@@ -240,7 +240,7 @@ impl Shell {
     /// here, and of the new ones after.
     fn reread(&mut self, client: Client, now: Now) {
         self.manager.reloading();
-        if let Some((rules, settings)) = self.read(client) {
+        if let Some((rules, settings)) = self.read(client, false) {
             let (message_bytes, heap_limit) = (settings.message_bytes, settings.heap_bytes.unwrap_or(0));
             let (page, metrics_file) = (settings.page.clone(), settings.metrics_file.clone());
             self.relay.handle(Input::Control(client, Command::Reload(Box::new(settings))), now);
@@ -248,22 +248,28 @@ impl Shell {
             self.workers.reload(rules);
             self.heap_limit = heap_limit;
             self.windows.open(page, metrics_file);
+            for fault in self.windows.faults() {
+                self.control.tell(client, Told::Queued(fault));
+            }
         }
         self.manager.ready();
     }
 
     fn plan(&mut self, client: Client, now: Now) {
-        if let Some((_, settings)) = self.read(client) {
+        if let Some((_, settings)) = self.read(client, true) {
             self.relay.handle(Input::Control(client, Command::Plan(Box::new(settings))), now);
         }
     }
 
     /// The configuration, read again; where it cannot be run, whoever asked is told.
-    fn read(&self, client: Client) -> Option<(Vec<Arc<Rules>>, Settings)> {
+    fn read(&self, client: Client, plan: bool) -> Option<(Vec<Arc<Rules>>, Settings)> {
         match (self.reload)().and_then(|settings| Ok((Rules::of(&settings)?, settings))) {
             Ok(read) => Some(read),
             Err(text) => {
-                log::error!("reload: {}: {text}", Reason::CfgFault);
+                // a dry run's faults are its asker's alone
+                if !plan {
+                    text.lines().for_each(|line| log::error!("reload: {}: {line}", Reason::CfgFault));
+                }
                 self.control.tell(client, Told::Refused(Why::new(Reason::ControlRequest, text)));
                 None
             }
@@ -315,7 +321,7 @@ impl Shell {
     fn complete(&self, status: &mut Status) {
         let (used, peak) = (self.heap)();
         status.process = process::status(Heap { used, peak, limit: self.heap_limit }, self.disk.mode());
-        (status.process.page, status.process.page_detail) = self.windows.page();
+        (status.process.page, status.process.page_detail, status.process.metrics_detail) = self.windows.seen();
     }
 
     /// A watcher that went away meanwhile is not told.

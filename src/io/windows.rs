@@ -5,6 +5,7 @@ use super::Post;
 use super::metrics_file::MetricsFile;
 #[cfg(feature = "page")]
 use super::page::Page;
+#[cfg(feature = "page")]
 use crate::reason::Reason;
 use crate::settings;
 use smol::LocalExecutor;
@@ -73,10 +74,19 @@ impl Windows {
     #[cfg(not(feature = "page"))]
     fn open_page(&mut self) {}
 
-    /// Where the page is, and why it is not: for status.
+    /// Where the page is; why it is not; why the metrics' file is not written: for status.
     #[must_use]
-    pub fn page(&self) -> (Option<String>, String) {
+    pub fn seen(&self) -> (Option<String>, String, String) {
         let at = self.asked.as_ref().filter(|_| self.closed.is_none()).map(|page| format!("http://{}/", page.listen));
-        (at, self.closed.clone().unwrap_or_default())
+        let unwritten = self.file.as_ref().map(MetricsFile::fault).unwrap_or_default();
+        (at, self.closed.clone().unwrap_or_default(), unwritten)
+    }
+
+    /// What is asked for and cannot be had, a line each.
+    #[must_use]
+    pub fn faults(&self) -> Vec<String> {
+        let (_, closed, unwritten) = self.seen();
+        let told = [("page: not served", closed), ("metrics: not written", unwritten)];
+        told.into_iter().filter(|(_, why)| !why.is_empty()).map(|(what, why)| format!("{what}: {why}")).collect()
     }
 }

@@ -226,7 +226,7 @@ impl Link {
         let next = match (waits, live) {
             (true, _) => 500,
             (false, true) if !self.in_doubt() => self.seat.timing.reconcile_ms,
-            (false, true | false) => self.seat.timing.unproven_ms,
+            (false, true | false) => self.seat.timing.unproven_ms.min(self.seat.timing.reconcile_ms),
         };
         if let State::Up(live) = &mut self.state {
             live.list_at = now.after_ms(next.max(100));

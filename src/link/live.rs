@@ -353,6 +353,12 @@ impl Link {
         self.channels.iter().any(|channel| channel.misses > 0)
     }
 
+    /// Whether the guild has told its channels.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        self.listed_once
+    }
+
     /// Channels beyond the bound are not joined.
     pub(super) fn has_room_for_channels(&self) -> bool {
         self.channels.len() < budget::CHANNELS

@@ -170,6 +170,12 @@ impl Link {
         !self.outbox.busy() || !self.can_call()
     }
 
+    /// Posts that wait.
+    #[must_use]
+    pub fn posts_waiting(&self) -> usize {
+        self.outbox.depth()
+    }
+
     /// Who waits to hear what became of a post.
     pub fn askers(&self) -> impl Iterator<Item = &AskedBy> {
         self.outbox.items().map(|item| &item.asked_by).filter(|asked_by| **asked_by != AskedBy::Turn)

@@ -34,6 +34,8 @@ pub struct Change {
     in_place: Vec<&'static str>,
     /// It has no key to connect with.
     unbound: bool,
+    /// It goes, and so many of its replies wait to be posted.
+    kept: usize,
 }
 
 /// How an agent stands to the configuration.
@@ -73,7 +75,9 @@ impl Relay {
         let mut agents: Vec<Change> = Vec::new();
         for crew in self.crew.iter().filter(|crew| crew.leaving.is_none()) {
             if !settings.agents.iter().any(|agent| agent.name == crew.agent.name) {
-                agents.push(Change::goes(&crew.agent, &settings));
+                let mine = self.links.iter().filter(|link| link.seat().agent.name == crew.agent.name);
+                let kept = mine.map(|link| link.posts_waiting()).sum();
+                agents.push(Change::goes(&crew.agent, &settings, kept));
             }
         }
         agents.extend(settings.agents.iter().map(|agent| self.plan_agent(agent, &settings)));
@@ -126,6 +130,7 @@ impl Relay {
             asked_anew: crew.map(|crew| way(&crew.agent, agent)).unwrap_or_default(),
             in_place: crew.map(|crew| manner(&crew.agent, agent)).unwrap_or_default(),
             unbound: agent.key.is_err(),
+            kept: 0,
         }
     }
 }
@@ -173,7 +178,7 @@ impl Plan {
 }
 
 impl Change {
-    fn goes(agent: &Agent, settings: &Settings) -> Self {
+    fn goes(agent: &Agent, settings: &Settings, kept: usize) -> Self {
         let gone = |name: &&String| !settings.guilds.iter().any(|guild| guild.name == **name);
         Self {
             name: agent.name.clone(),
@@ -183,6 +188,7 @@ impl Change {
             asked_anew: Vec::new(),
             in_place: Vec::new(),
             unbound: false,
+            kept,
         }
     }
 
@@ -208,6 +214,9 @@ impl Change {
         parts.extend(ends.map(|guilds| format!("ends at once in {guilds}")));
         if !self.asked_anew.is_empty() {
             parts.push(format!("is asked anew ({}), open turns are given again", self.asked_anew.join(", ")));
+        }
+        if self.kept > 0 {
+            parts.push(format!("replies that wait are kept for 30 days: {}", self.kept));
         }
         if !self.in_place.is_empty() {
             parts.push(format!("in place: {}", self.in_place.join(", ")));

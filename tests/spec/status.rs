@@ -91,19 +91,57 @@ fn nothing_that_a_guild_says_steers_the_terminal() {
 }
 
 #[test]
-fn a_check_counts_links_with_a_key_alone() {
+fn a_check_counts_links_with_a_key_and_wants_one_at_least() {
     for (state, more, strict, guild) in [
         ("live", "", true, true),
         ("unproven", "", false, true),
         ("unproven", r#","reason":"deaf.history""#, false, false),
         ("backoff", "", false, false),
-        ("unbound", r#","reason":"cfg.key_file""#, true, true),
+        ("unbound", r#","reason":"cfg.key_file""#, false, false),
     ] {
         let view = one(state, more);
         assert_eq!(view.wanting(None).is_empty(), strict, "{state}");
         assert_eq!(view.wanting(Some(Check::Guild)).is_empty(), guild, "{state}");
         assert!(view.wanting(Some(Check::Local)).is_empty(), "{state}");
     }
+}
+
+#[test]
+fn a_link_without_a_key_beside_a_live_one_is_no_reason_to_say_no() {
+    let links =
+        r#"{"links":[{"agent":"a","guild":"acme","state":"unbound"},{"agent":"b","guild":"acme","state":"live"}]}"#;
+    let view = View::read(links).unwrap();
+    assert!(view.wanting(None).is_empty() && view.wanting(Some(Check::Guild)).is_empty());
+    assert_eq!(View::read("{}").unwrap().wanting(Some(Check::Guild)), ["no link has a key: nobody is heard"]);
+}
+
+#[test]
+fn a_doubt_about_a_live_link_stands_on_the_screen() {
+    let screen = screen("live", r#","reason":"deaf.history","detail":"general: not brought yet""#);
+    assert!(screen.contains("    it hears, and there is a doubt; deaf.history: "), "{screen}");
+}
+
+#[test]
+fn an_unproven_link_with_a_reason_is_not_said_to_wait_for_somebody_to_speak() {
+    let screen = screen("unproven", r#","reason":"deaf.history""#);
+    assert!(
+        screen.contains("    connected, and not proven; deaf.history: ") && !screen.contains("nothing was said"),
+        "{screen}"
+    );
+}
+
+#[test]
+fn agents_that_are_not_there_are_counted_at_the_top_and_come_first() {
+    let json = r#"{"agents":[{"agent":"well","transport":"exec","state":"ready","turns_done":1},
+        {"agent":"new","transport":"http","state":"ready"},{"agent":"gone","transport":"socket","state":"missing"}]}"#;
+    let screen = View::read(json).unwrap().screen(NOON_MS);
+    assert!(
+        screen.lines().next().is_some_and(|top| top.ends_with("0 of 0 links live, 1 of 3 agents not there")),
+        "{screen}"
+    );
+    let names: Vec<_> = screen.lines().filter_map(|line| Some(line.split_once(" (")?.0)).skip(1).collect();
+    assert_eq!(names, ["gone", "well", "new"]);
+    assert!(screen.contains("new (http): ready (not asked yet), "), "{screen}");
 }
 
 #[test]
