@@ -3,6 +3,7 @@
 use super::jsonc::Entry;
 use super::section::{Findings, Section};
 use super::{Places, schema, url};
+use crate::io::tls;
 use crate::settings::{DialectName, Guild};
 use std::collections::BTreeMap;
 
@@ -29,8 +30,8 @@ pub fn read(entry: &Entry, places: &Places, found: &mut Findings) -> Option<Guil
         );
     }
     let extra_ca = section.text("extra_ca").map(|file| places.beside(file));
-    if let Some(Err(error)) = extra_ca.as_ref().map(std::fs::metadata) {
-        section.warn("extra_ca", format!("cannot be read: {error}; the guild's certificate may not be trusted"), found);
+    if let Some(Err(what)) = extra_ca.as_deref().map(tls::check_roots) {
+        section.fault("extra_ca", what, found);
     }
     let url = url?;
     Some(Guild {

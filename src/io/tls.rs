@@ -91,6 +91,24 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, St
     if found.is_empty() { Err(told("holds no certificate".into())) } else { Ok(found) }
 }
 
+/// Whether every certificate of a PEM file can be a root.
+///
+/// # Errors
+/// As [`read_certificates`]; or one of them is none of an authority.
+pub fn check_roots(path: &Path) -> Result<(), String> {
+    add_roots(&mut RootCertStore::empty(), path)
+}
+
+fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
+    for certificate in read_certificates(path)? {
+        roots.add(certificate).map_err(|error| {
+            let what = clip(&error.to_string());
+            format!("`extra_ca` {}: {what}; it must hold certificates of authorities", path.display())
+        })?;
+    }
+    Ok(())
+}
+
 /// What a failed handshake means.
 #[must_use]
 pub fn reason_of(error: &Error) -> Why {
@@ -139,15 +157,7 @@ fn extra<'a>(
         return Ok(Some(known.clone()));
     }
     let mut roots = system_roots();
-    for certificate in read_certificates(path)? {
-        roots.add(certificate).map_err(|error| {
-            format!(
-                "`extra_ca` {}: {}; it must hold certificates of authorities",
-                path.display(),
-                clip(&error.to_string())
-            )
-        })?;
-    }
+    add_roots(&mut roots, path)?;
     let config = configure(roots);
     by_path.push((path, config.clone()));
     Ok(Some(config))

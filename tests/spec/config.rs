@@ -238,6 +238,17 @@ fn sockets_shared_by_agents_have_one_rule_and_shared_seats_are_remarked() {
 }
 
 #[test]
+fn roots_that_cannot_be_read_are_a_fault_with_its_place() {
+    assert_eq!(
+        faults(small(r#", "extra_ca": "ca.pem""#, "")),
+        ["config.json:1:80: guilds.g.extra_ca: `extra_ca` ca.pem: No such file or directory (os error 2); \
+            it must be a PEM file of certificates"]
+    );
+    let key = &faults(small(r#", "extra_ca": "key""#, ""))[0];
+    assert!(key.contains("guilds.g.extra_ca: `extra_ca` key: ") && key.contains("must be a PEM file"), "{key}");
+}
+
+#[test]
 fn a_program_that_cannot_run_is_a_warning() {
     for (program, told) in [
         ("/nowhere/agent", "is not there"),
