@@ -149,6 +149,8 @@ pub const AGENT_TERM_MS: u64 = 2_000;
 pub const AGENT_DRAIN_MS: u64 = 1_000;
 /// Shortest and longest rest before a resident child is started, or a socket bound, again.
 pub const AGENT_REST_MS: std::ops::RangeInclusive<u64> = 1_000..=60_000;
+/// A program that is not there is looked for so often, until it was there once.
+pub const AGENT_LOOK_MS: u64 = 5_000;
 /// A resident child that ran so long begins its rests anew.
 pub const AGENT_STABLE_MS: u64 = 60_000;
 /// Between two log lines of a resident child's stderr.
@@ -263,6 +265,8 @@ pub const DAY_STEP_MS: u64 = 600_000;
 pub const METRICS_MS: u64 = 15_000;
 /// Browsers and scrapers at once.
 pub const PAGE_CLIENTS: usize = 8;
+/// Of them, browsers that follow the page: a scraper finds a place beside them.
+pub const PAGE_READERS: usize = 6;
 /// A request for the page: its line and its headers.
 pub const PAGE_REQUEST_BYTES: usize = 4 * 1024;
 /// Headers of such a request.

@@ -14,6 +14,8 @@ use request::{Refusal, asked};
 use serde::Serialize;
 use smol::io::AsyncWriteExt;
 use smol::{Async, LocalExecutor, Task};
+use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};
 use std::rc::{Rc, Weak};
 
@@ -56,6 +58,7 @@ async fn accept(
     post: Post,
 ) {
     let mut guests: Vec<Task<()>> = Vec::new();
+    let readers = Rc::new(Cell::new(0));
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,
@@ -69,13 +72,13 @@ async fn accept(
         guests.retain(|guest| !guest.is_finished());
         let Some(executor) = executor.upgrade() else { return };
         let full = guests.len() >= budget::PAGE_CLIENTS;
-        let (page, post) = (page.clone(), post.clone());
+        let (page, post, readers) = (page.clone(), post.clone(), readers.clone());
         guests.push(executor.spawn(async move {
             if full {
                 let what = format!("{} browsers are here already; close one", budget::PAGE_CLIENTS);
                 return refuse(&stream, &Refusal { status: "503 Service Unavailable", allow: None, what }).await;
             }
-            serve(&stream, &page, &post).await;
+            serve(&stream, &page, &post, &readers).await;
         }));
         // those beyond the bound are told and gone soon; no more of them are kept than of the others
         if guests.len() > 2 * budget::PAGE_CLIENTS {
@@ -85,14 +88,20 @@ async fn accept(
 }
 
 /// One request, one answer.
-async fn serve(stream: &Async<TcpStream>, page: &settings::Page, post: &Post) {
+async fn serve(stream: &Async<TcpStream>, page: &settings::Page, post: &Post, readers: &Rc<Cell<usize>>) {
     let path = match clock::within(budget::PAGE_MS, asked(stream, page)).await {
         Some(Ok(path)) => path,
         Some(Err(Some(refusal))) => return refuse(stream, &refusal).await,
         None | Some(Err(None)) => return,
     };
     match path.as_str() {
-        "/events" => events(stream, post).await,
+        "/events" => match Reader::seated(readers) {
+            Some(_reader) => events(stream, post).await,
+            None => {
+                let what = format!("{} browsers follow the page already; close one", budget::PAGE_READERS);
+                refuse(stream, &Refusal { status: "503 Service Unavailable", allow: None, what }).await;
+            }
+        },
         "/metrics" => {
             let Some(seen) = look(post, false).await else { return };
             answer(stream, "200 OK", metrics::CONTENT_TYPE, "", &metrics::exposition(&seen.status)).await;
@@ -104,6 +113,25 @@ async fn serve(stream: &Async<TcpStream>, page: &settings::Page, post: &Post) {
                 refuse(stream, &Refusal { status: "404 Not Found", allow: None, what }).await;
             }
         },
+    }
+}
+
+/// A browser that follows the feed: some places are left for those who look once.
+struct Reader(Rc<Cell<usize>>);
+
+impl Reader {
+    fn seated(readers: &Rc<Cell<usize>>) -> Option<Self> {
+        let there = readers.get();
+        (there < budget::PAGE_READERS).then(|| {
+            readers.set(there + 1);
+            Self(readers.clone())
+        })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.0.set(self.0.get().saturating_sub(1));
     }
 }
 
@@ -146,9 +174,19 @@ struct Told<'a> {
     status: &'a crate::status::Status,
 }
 
-/// The live feed: the status every `budget::PAGE_LOOK_MS`, the days every ten seconds.
+/// Every reason's sentence, for the page to stand beside its code.
+fn sentences() -> String {
+    let of = |reason: &Reason| (reason.code(), reason.sentence());
+    let all: BTreeMap<&str, &str> = Reason::ALL.iter().map(of).collect();
+    serde_json::to_string(&all).unwrap_or_default()
+}
+
+/// The live feed: the reasons once, the status every `budget::PAGE_LOOK_MS`, the days every ten seconds.
 async fn events(stream: &Async<TcpStream>, post: &Post) {
-    let head = format!("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{GUARDS}\r\nretry: 2000\n\n");
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{GUARDS}\r\nretry: 2000\n\nevent: reasons\ndata: {}\n\n",
+        sentences()
+    );
     if !say(stream, &head).await {
         return;
     }

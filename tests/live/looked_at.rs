@@ -234,6 +234,20 @@ fn crowd() -> Ended {
     let look = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
     wait_for("room", 15, || try_raw(port, look).is_ok_and(|answer| answer.starts_with("HTTP/1.1 200 ")));
     more.iter_mut().chain(&mut silent).for_each(|stream| drop(stream.shutdown(Shutdown::Both)));
+    // those who follow the page leave room for those who look once
+    let follow = || {
+        let mut stream = connect();
+        stream.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+        let mut first = [0; 12];
+        stream.read_exact(&mut first).expect("an answer");
+        (String::from_utf8_lossy(&first).into_owned(), stream)
+    };
+    let following: Vec<_> = (0..7).map(|_| follow()).collect();
+    let answers: Vec<&str> = following.iter().map(|(answer, _)| answer.as_str()).collect();
+    assert_eq!(answers, [["HTTP/1.1 200"; 6].as_slice(), &["HTTP/1.1 503"]].concat());
+    assert!(get(port, "/metrics").starts_with("HTTP/1.1 200 "), "a scraper finds a place");
+    drop(following);
+    wait_for("room for another who follows", 5, || follow().0 == "HTTP/1.1 200");
     // one who asks for the feed and reads nothing
     let mut deaf = connect();
     deaf.write_all(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();

@@ -45,9 +45,21 @@ fn the_page_answers_to_its_own_names_and_to_no_other() {
     for host in ["127.0.0.1:8080", "localhost:8080", "LOCALHOST", "[::1]:8080", "localhost:2222"] {
         assert!(is_called(host, &loopback), "{host}");
     }
-    for host in
-        ["evil.example", "evil.example:8080", "127.0.0.1.evil.example", "localhost.evil", "[::2]", "", "192.168.1.2"]
-    {
+    for host in [
+        "evil.example",
+        "evil.example:8080",
+        "127.0.0.1.evil.example",
+        "localhost.evil",
+        "[::2]",
+        "",
+        "192.168.1.2",
+        "127.0.0.1:8080.evil.example",
+        "localhost:evil.example",
+        "localhost:8080:80",
+        "[::1]evil.example",
+        "[::1",
+        "[::1]:x",
+    ] {
         assert!(!is_called(host, &loopback), "{host}");
     }
     let open = at("0.0.0.0:8080", &["pi.lan"]);

@@ -5,7 +5,7 @@ const SVG = "http://www.w3.org/2000/svg";
 const FARES = ["live", "connected, not proven", "not connected", "deaf"];
 const WORST = ["deaf", "refused", "unbound", "waiting_clock", "backoff", "missing", "minting", "connecting", "joining", "unproven", "busy", "live", "ready"];
 const FARE = {live: "live", ready: "live", busy: "live", unproven: "unproven", joining: "unproven", deaf: "deaf", refused: "deaf", unbound: "deaf", missing: "deaf"};
-let status, days, heard = 0, at = 0;
+let status, days, reasons = {}, heard = 0, at = 0;
 
 function el(tag, attributes, ...inside) {
   const made = tag === "svg" || tag === "rect" || tag === "title" ? document.createElementNS(SVG, tag) : document.createElement(tag);
@@ -85,12 +85,14 @@ function card(fare, name, state, since, ...inside) {
 }
 function why(row) {
   if (!row.reason && !row.detail) return null;
-  return el("p", {class: "why"}, row.reason ? el("code", null, row.reason) : null, row.reason && row.detail ? ": " : "", row.detail);
+  return el("p", {class: "why"}, row.reason ? el("code", null, row.reason) : null, row.reason && row.detail ? ": " : "", row.detail,
+    reasons[row.reason] ? el("span", {class: "quiet"}, " (" + reasons[row.reason] + ")") : null);
 }
 function link(row) {
   const steps = dayOf(d => d.links, row.agent, row.guild);
   const gaps = Object.entries(row.gaps_by_reason).map(([reason, n]) => n + " " + reason).join(", ");
-  return card(FARE[row.state] || "away", row.agent + " in " + row.guild, row.state, "for " + span((at - Date.parse(row.since)) / 1000), why(row),
+  // live with a reason is in doubt; what history shows and the socket does not bring is deafness before it is called so
+  return card(row.reason === "deaf.history" ? "deaf" : row.state === "live" && row.reason ? "unproven" : FARE[row.state] || "away", row.agent + " in " + row.guild, row.state, "for " + span((at - Date.parse(row.since)) / 1000), why(row),
     facts([
       ["next try", row.next_try_s === null ? null : "in " + span(row.next_try_s)],
       ["last proof", ago(row.last_proof_at)], ["last message", ago(row.last_event_at)],
@@ -102,7 +104,9 @@ function link(row) {
 }
 function agent(row) {
   const steps = dayOf(d => d.agents, row.agent, undefined);
-  return card(FARE[row.state], row.agent, row.state, "by " + row.transport, why(row),
+  // a program or an address that was never asked is only believed to be there
+  const untried = row.state === "ready" && /exec|http/.test(row.transport) && !(row.turns_done + row.turns_failed);
+  return card(FARE[row.state], row.agent, untried ? "ready, not asked yet" : row.state, "by " + row.transport, why(row),
     facts([["turns open", row.turns_open], ["waiting", row.waiting], ["turns done", row.turns_done],
       ["failed attempts", row.turns_failed || null, true], ["unreadable", row.garbled || null, true]]),
     ...(steps ? [...bars(steps, ["turns", "failed attempts"], "bad1"), axis()] : []));
@@ -125,13 +129,16 @@ function draw() {
   const counts = {};
   for (const row of status.links) counts[row.state] = (counts[row.state] || 0) + 1;
   const words = Object.keys(counts).sort((a, b) => WORST.indexOf(a) - WORST.indexOf(b)).map(state => counts[state] + " " + state.replace("_", " "));
+  const absent = status.agents.filter(agent => agent.state === "missing").length;
+  const lacking = absent ? " · " + many(absent, "agent") + " missing" : "";
   $("sum").textContent = status.version + " · up " + span(status.uptime_s) + " · " + many(status.links.length, "link") + ": " + (words.join(", ") || "none") + " · as of " + new Date(at).toLocaleTimeString();
-  document.title = (words[0] || "no links") + " · guild-bridge";
+  document.title = (words[0] || "no links") + lacking + " · guild-bridge";
   $("links").replaceChildren(...status.links.slice().sort(worst).map(link));
   $("agents").replaceChildren(...status.agents.slice().sort(worst).map(agent));
   $("process").replaceChildren(memory(status.process));
 }
 const source = new EventSource("/events");
+source.addEventListener("reasons", event => { reasons = JSON.parse(event.data); });
 source.addEventListener("days", event => { days = JSON.parse(event.data); });
 source.addEventListener("status", event => {
   const said = JSON.parse(event.data);

@@ -84,7 +84,7 @@ pub fn read(bytes: &[u8], page: &Page) -> Result<Option<String>, Option<Refusal>
 
 /// Whether the page may be called so. The port does not count: it may be another one, through a tunnel.
 fn is_ours(host: &str, page: &Page) -> bool {
-    let name = name_of(host.trim()).to_ascii_lowercase();
+    let Some(name) = name_of(host.trim()).map(str::to_ascii_lowercase) else { return false };
     let ip = page.listen.ip();
     let reaches_loopback = ip.is_loopback() || ip.is_unspecified();
     let own = if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() };
@@ -93,10 +93,11 @@ fn is_ours(host: &str, page: &Page) -> bool {
         || page.hosts.contains(&name)
 }
 
-/// The name in `name:port`; an IPv6 address keeps its brackets.
-fn name_of(host: &str) -> &str {
-    if host.starts_with('[') {
-        return host.split_inclusive(']').next().unwrap_or(host);
-    }
-    host.split(':').next().unwrap_or(host)
+/// The name in `name` or `name:port` (RFC 9110 section 7.2); an IPv6 address keeps its brackets. None: it is neither.
+fn name_of(host: &str) -> Option<&str> {
+    let end = if host.starts_with('[') { host.find(']')? + 1 } else { host.find(':').unwrap_or(host.len()) };
+    let (name, rest) = host.split_at_checked(end)?;
+    let port = rest.strip_prefix(':').unwrap_or(rest);
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit()) && (rest.is_empty() || rest.starts_with(':'));
+    is_port.then_some(name)
 }
