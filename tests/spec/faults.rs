@@ -9,6 +9,8 @@ mod tokens;
 mod wire;
 
 use crate::living::{dead, living, rows};
+use crate::words::Files;
+use guild_bridge::gap::Gap;
 use guild_bridge::reason::Reason;
 use std::collections::BTreeSet;
 
@@ -79,6 +81,30 @@ fn every_fault_has_a_living_test_and_shows_codes_that_there_are() {
     let (living, codes) = (living(), codes());
     let wrong: Vec<String> = faults(FAULTS).iter().filter_map(|fault| wrong(fault, &living, &codes)).collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A code as tests write it: itself, or the name of its variant.
+fn stands_in(words: &str, code: &str) -> bool {
+    let variant = Reason::ALL.iter().find(|reason| reason.code() == code).map(|reason| format!("{reason:?}"));
+    let gap = Gap::ALL.iter().find(|gap| gap.code() == code).map(|gap| format!("{gap:?}"));
+    words.contains(code) || variant.or(gap).is_some_and(|name| words.contains(&format!("::{name}")))
+}
+
+/// Codes of a row that none of its tests names.
+fn unnamed<'a>(fault: &Fault<'a>, words_of: impl Fn(&str) -> Option<String>) -> Vec<&'a str> {
+    let tests = fault.shown_by.split("<br>").filter_map(|name| words_of(name.trim_matches('`')));
+    let words: Vec<String> = tests.collect();
+    let codes = fault.seen.split(", ").filter(|seen| *seen != "-").map(|code| code.trim_matches('`'));
+    codes.filter(|code| !words.iter().any(|words| stands_in(words, code))).collect()
+}
+
+#[test]
+fn every_code_that_a_row_shows_stands_in_one_of_its_tests() {
+    let files = Files::read();
+    for fault in faults(FAULTS) {
+        let unnamed = unnamed(&fault, |name| files.words_of(name));
+        assert!(unnamed.is_empty(), "{} ({}): no test of the row says {unnamed:?}", fault.id, fault.said);
+    }
 }
 
 #[test]

@@ -21,17 +21,18 @@ fn tests_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests")
 }
 
-/// Rust files below a folder, with their paths from there.
-fn sources(folder: &Path) -> Vec<(PathBuf, String)> {
+/// Rust files below a folder of `tests`, with their paths from there.
+pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
+    let folder = tests_folder().join(folder);
+    let mut folders = vec![folder.clone()];
     while let Some(next) = folders.pop() {
         for entry in fs::read_dir(&next).unwrap().map(|entry| entry.unwrap().path()) {
             match entry.extension() {
                 _ if entry.is_dir() => folders.push(entry),
                 Some(extension) if extension == "rs" => {
                     let text = fs::read_to_string(&entry).unwrap();
-                    found.push((entry.strip_prefix(folder).unwrap().to_owned(), text));
+                    found.push((entry.strip_prefix(&folder).unwrap().to_owned(), text));
                 }
                 _ => {}
             }
@@ -67,17 +68,17 @@ pub fn scenarios_of(kind: &str, source: &str) -> Vec<String> {
 
 /// The targets of `tests/fuzz`.
 pub fn fuzz_targets() -> Vec<String> {
-    let files = sources(&tests_folder().join("fuzz/targets"));
+    let files = sources("fuzz/targets");
     files.into_iter().map(|(path, _)| path.with_extension("").to_string_lossy().into_owned()).collect()
 }
 
 /// Everything that a row may name.
 pub fn living() -> BTreeSet<String> {
     let tests = tests_folder();
-    let spec = sources(&tests.join("spec")).into_iter().flat_map(|(path, text)| tests_of(&path, &text));
+    let spec = sources("spec").into_iter().flat_map(|(path, text)| tests_of(&path, &text));
     let scenarios = ["live", "interop", "board"]
         .into_iter()
-        .flat_map(|kind| sources(&tests.join(kind)).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
+        .flat_map(|kind| sources(kind).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
     let others = [
         ("bench: tests/bench/idle", "bench/idle"),
         ("demo", "demo/main.rs"),

@@ -64,4 +64,5 @@ mod token;
 mod uci;
 mod unit;
 mod websocket;
+mod words;
 mod world;
