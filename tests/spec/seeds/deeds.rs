@@ -75,11 +75,7 @@ pub fn deed(w: &mut World, deed: &Deed, marks: &mut Marks) {
             (0..u64::from(*times)).for_each(|n| w.at(n * gap, move |w| w.hall(place).close_lines()));
         }
         Deed::Cut { guild, channel, keep } => cut(w, marks, place(w, *guild), channel_of(*channel), *keep),
-        Deed::Away { guild, agent, channel, ms } => {
-            let (place, agent, channel) = (place(w, *guild), name(*agent), channel_of(*channel));
-            marks.away.insert((w.hall(place).name.clone(), channel, agent));
-            away(w, place, agent, channel, *ms);
-        }
+        Deed::Away { guild, agent, channel, ms } => away(w, place(w, *guild), name(*agent), channel_of(*channel), *ms),
         Deed::Deny { guild, channel, ms } => {
             let (place, denied) = (place(w, *guild), Fault::JoinDenied(channel_of(*channel).into()));
             w.hall(place).model.faults.set(denied.clone());

@@ -191,22 +191,23 @@ impl Seat<'_> {
     }
 
     /// Answers stand in the order in which their turns were given. Where a turn was given again, parts of its earlier attempt
-    /// may still wait to be posted: an answer counts for any attempt that had said it by then. What was refused and sent
-    /// again, by somebody or by a turn that was given again, stands where it was sent again.
+    /// may still wait to be posted: an answer counts for any attempt that had said it by then. What was refused for good
+    /// once stands where it was sent again, by somebody, by a turn that was given again or by a life that does not know of
+    /// the refusal. Where a post may be there twice, its first place counts.
     fn answers_are_in_order(&self, channel: &str) -> Held {
-        let done = &self.marks.done;
-        let mut away =
-            self.marks.away.iter().filter(|(guild, _, agent)| *guild == self.hall.name && *agent == self.hand.name);
-        // a refusal that a life without a disk did not keep is forgotten with it: the post waits again, and goes out late
-        let forgotten = self.without_disk && away.any(|(_, of, _)| *of == channel);
-        let resent = forgotten || done.contains("RetryLetters") || done.contains("RefusePosts");
-        if resent || self.most > 1 {
-            return Ok(());
-        }
+        let model = &self.hall.model;
+        let mine = model.posts.iter().filter(|p| p.channel == channel && p.agent == self.hand.name);
+        let refused = mine.filter(|post| matches!(post.status, 404 | 422)).map(|post| post.text.as_str());
+        let mut passed: BTreeSet<&str> = refused.collect();
         let mut last = 0;
-        for answer in self.hall.model.said.iter().filter(|m| m.channel == channel && m.author == self.hand.name) {
+        for answer in model.said.iter().filter(|m| m.channel == channel && m.author == self.hand.name) {
             let place = (self.hall.name.clone(), answer.text.clone());
-            let Some(said) = self.hand.said.get(&place) else { continue };
+            let Some(said) = self.hand.said.get(&place).filter(|_| !passed.contains(answer.text.as_str())) else {
+                continue;
+            };
+            if self.most > 1 {
+                passed.insert(&answer.text);
+            }
             let told_at = answer.created_ms - WALL;
             let asked = said.iter().find(|(at, asked)| *at <= told_at && *asked >= last).map(|(_, asked)| *asked);
             holds!(asked.is_some(), "order", "{} in {channel} overtook an earlier answer", answer.text);

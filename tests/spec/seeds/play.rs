@@ -56,8 +56,6 @@ pub struct Marks {
     pub oversize: BTreeSet<(String, String)>,
     /// Messages of bots, with the agent that they mention.
     pub bots: BTreeMap<(String, String), &'static str>,
-    /// Seats (guild, channel, agent) that were taken away for a while: posts there were refused for good.
-    pub away: BTreeSet<(String, &'static str, &'static str)>,
     pub sends: Vec<Send>,
     /// Kinds of deeds that were done.
     pub done: BTreeSet<String>,
