@@ -21,8 +21,6 @@ mod recall;
 mod report;
 mod seek;
 
-pub use report::rfc3339;
-
 use crate::backoff::Backoff;
 use crate::budget;
 use crate::call::{Answer, Ticket};

@@ -89,3 +89,17 @@ fn zone(text: &str) -> (&str, i64) {
         _ => (text, 0),
     }
 }
+
+/// Seconds as people say them: the two largest units.
+#[must_use]
+pub fn span(seconds: u64) -> String {
+    let text = humantime::format_duration(Duration::from_secs(seconds)).to_string();
+    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
+}
+
+/// A wall clock's milliseconds since 1970 as RFC 3339, to the second.
+#[must_use]
+pub fn rfc3339(wall_ms: u64) -> String {
+    let time = UNIX_EPOCH + Duration::from_millis(on_calendar(wall_ms));
+    humantime::format_rfc3339_seconds(time).to_string()
+}

@@ -6,6 +6,7 @@ use super::{Exit, complain, plain, put, put_json, watch};
 use crate::gap::Gap;
 use crate::io::clock;
 use crate::io::control::Request;
+use crate::moment::span;
 use crate::reason::Reason;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -503,12 +504,6 @@ pub(super) fn age(at: &str, wall_ms: u64) -> Option<String> {
     let at = humantime::parse_rfc3339_weak(at).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     let now = Duration::from_millis(wall_ms);
     Some(span(now.saturating_sub(at).as_secs()))
-}
-
-/// Seconds as people say them: the two largest units.
-fn span(seconds: u64) -> String {
-    let text = humantime::format_duration(Duration::from_secs(seconds)).to_string();
-    text.split(' ').take(2).collect::<Vec<_>>().join(" ")
 }
 
 fn bytes(n: u64) -> String {

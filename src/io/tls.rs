@@ -4,6 +4,7 @@
 use super::clip;
 use super::clock::{self, BUILD_DATE, BUILD_MS, ClockState};
 use crate::budget;
+use crate::moment::{rfc3339, span};
 use crate::reason::{Reason, Why};
 use crate::settings::{Guild, Settings};
 use rustls::client::Resumption;
@@ -128,7 +129,18 @@ pub fn reason_of(error: &Error) -> Why {
         }
         _ => Reason::TlsFailed,
     };
-    Why::new(reason, format!("{}{}", clip(&error.to_string()), clock_hint(clock::now().wall_ms)))
+    let seen = match error {
+        Error::InvalidCertificate(CertificateError::ExpiredContext { time, not_after }) => {
+            let ago = span(time.as_secs().saturating_sub(not_after.as_secs()));
+            format!("the certificate ended {}, {ago} ago", rfc3339(not_after.as_secs().saturating_mul(1000)))
+        }
+        Error::InvalidCertificate(CertificateError::NotValidYetContext { time, not_before }) => {
+            let wait = span(not_before.as_secs().saturating_sub(time.as_secs()));
+            format!("the certificate begins {}, in {wait}", rfc3339(not_before.as_secs().saturating_mul(1000)))
+        }
+        other => clip(&other.to_string()),
+    };
+    Why::new(reason, format!("{seen}{}", clock_hint(clock::now().wall_ms)))
 }
 
 /// What an I/O error that came out of a TLS stream means, where rustls made it.
@@ -142,7 +154,7 @@ fn clock_hint(wall_ms: u64) -> String {
     match ClockState::of(wall_ms) {
         ClockState::Set => String::new(),
         ClockState::BeforeBuild => {
-            let wall = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_millis(wall_ms));
+            let wall = rfc3339(wall_ms);
             format!("; the board's clock says {wall}, before this program was built ({BUILD_DATE}): set the clock")
         }
     }

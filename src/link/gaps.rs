@@ -5,6 +5,7 @@ use super::channel::{Channel, Gate};
 use crate::budget;
 use crate::gap::Gap;
 use crate::journal::{Noted, Record};
+use crate::moment::rfc3339;
 use crate::status::GapStatus;
 use crate::step::Step;
 use crate::text::Clipped;
@@ -110,7 +111,7 @@ impl Gaps {
         let gap = self.last?;
         let noted = self.noted.get(&gap)?;
         Some(GapStatus {
-            at: super::rfc3339(noted.at_ms),
+            at: rfc3339(noted.at_ms),
             reason: gap.code(),
             channel: noted.channel.as_deref().map(|id| Clipped(id).to_string()),
             from: noted.from.as_deref().map(|id| Clipped(id).to_string()),

@@ -4,6 +4,7 @@ use super::Link;
 use super::gaps::Missing;
 use crate::gap::Gap;
 use crate::journal::{Letter, Post, Record};
+use crate::moment::rfc3339;
 use crate::outbox::{AskedBy, Item};
 use crate::reason::{Reason, Why};
 use crate::status::LetterStatus;
@@ -88,7 +89,7 @@ impl Link {
             reply_to: letter.post.reply_to.as_deref().map(|id| Clipped(id).to_string()),
             reason: Reason::GuildRefusedPost.code(),
             detail: letter.detail.clone(),
-            at: super::rfc3339(letter.at_ms),
+            at: rfc3339(letter.at_ms),
         }
     }
 

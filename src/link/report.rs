@@ -2,7 +2,7 @@
 
 use super::{Link, State};
 use crate::day::{Day, DayOf, Fare};
-use crate::moment::{Moment, Now, on_calendar};
+use crate::moment::{Moment, Now, rfc3339};
 use crate::status::LinkStatus;
 use std::collections::BTreeMap;
 
@@ -153,11 +153,4 @@ impl Link {
         }
         timers
     }
-}
-
-/// Milliseconds since 1970 as RFC 3339.
-#[must_use]
-pub fn rfc3339(wall_ms: u64) -> String {
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(on_calendar(wall_ms));
-    humantime::format_rfc3339_seconds(time).to_string()
 }

@@ -18,6 +18,27 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[test]
+fn a_certificate_out_of_its_time_says_when_and_how_long_in_words() {
+    use rustls::pki_types::UnixTime;
+    use rustls::{CertificateError, Error};
+    let at = |text: &str| {
+        let ms = guild_bridge::moment::instant(text).unwrap();
+        UnixTime::since_unix_epoch(Duration::from_millis(ms))
+    };
+    let (early, late) = (at("2024-01-01T00:00:00Z"), at("2024-01-31T06:30:00Z"));
+    let over =
+        tls::reason_of(&Error::InvalidCertificate(CertificateError::ExpiredContext { time: late, not_after: early }));
+    assert_eq!(over, Why::new(Reason::TlsExpired, "the certificate ended 2024-01-01T00:00:00Z, 30days 6h ago"));
+    let begins = CertificateError::NotValidYetContext { time: early, not_before: late };
+    let begins = tls::reason_of(&Error::InvalidCertificate(begins));
+    assert_eq!(begins, Why::new(Reason::TlsNotYet, "the certificate begins 2024-01-31T06:30:00Z, in 30days 6h"));
+    let last = UnixTime::since_unix_epoch(Duration::from_secs(u64::MAX));
+    let never =
+        tls::reason_of(&Error::InvalidCertificate(CertificateError::ExpiredContext { time: last, not_after: last }));
+    assert_eq!(never.detail, "the certificate ended 9999-12-31T23:59:59Z, 0s ago");
+}
+
 /// What an HTTPS call to `localhost` comes to, and whether it may have been sent.
 fn called(address: SocketAddr, rules: Vec<Arc<Rules>>) -> Result<u16, (Why, bool)> {
     let (post, answers) = post();
