@@ -4,6 +4,7 @@
 pub mod examination;
 pub mod mend;
 
+use crate::moment::span;
 use crate::reason::Reason;
 
 /// A step, in the order in which they are taken.
@@ -37,6 +38,8 @@ pub enum Step {
     Post,
     /// The agent: starts, answers a test line.
     Agent,
+    /// What the daemon that runs says of the same link or agent.
+    Daemon,
 }
 
 impl Step {
@@ -56,6 +59,7 @@ impl Step {
         Step::History,
         Step::Post,
         Step::Agent,
+        Step::Daemon,
     ];
 
     /// Its name, for people and for scripts.
@@ -76,6 +80,7 @@ impl Step {
             Self::History => "history",
             Self::Post => "post",
             Self::Agent => "agent",
+            Self::Daemon => "daemon",
         }
     }
 }
@@ -141,5 +146,5 @@ pub fn against_date(wall_ms: u64, date_ms: u64) -> (Verdict, String) {
     if off_ms < CLOCK_OFF_MS {
         return (Verdict::Good, "as the guild's `Date` says, within two minutes".to_owned());
     }
-    (Verdict::Unsure, format!("the board's clock is {} s {side} the guild's `Date`: set the clock", off_ms / 1000))
+    (Verdict::Unsure, format!("the board's clock is {} {side} the guild's `Date`: set the clock", span(off_ms / 1000)))
 }

@@ -1,17 +1,30 @@
 //! `doctor`: walks each link step by step and says which step fails, what it saw and what to do.
 
+mod daemon;
+
 use super::check::complain_of;
 use super::{Exit, Typed, complain, plain, put, put_json};
 use crate::config::load;
 use crate::doctor::mend::advice;
 use crate::doctor::{Found, Verdict};
-use crate::io::doctor::{self, Interrupt, Interrupted};
+use crate::io::doctor::{self, Ground, Interrupt, Interrupted};
 use crate::io::secret::credentials;
 use crate::settings::{Agent, Guild, Settings};
+use futures_lite::future;
 use serde::Serialize;
+use smol::channel::{Receiver, Sender};
+use smol::lock::Semaphore;
+use std::future::{Future, poll_fn};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
+use std::pin::Pin;
 use std::process::Command;
+use std::task::Poll;
+
+/// Links that are walked at once: each is a thread or two and a TLS session.
+const LINKS_AT_ONCE: usize = 8;
+/// Agents that are asked at once: each may be a large program.
+const AGENTS_AT_ONCE: usize = 2;
 
 /// One link, or one agent, as JSON.
 #[derive(Serialize)]
@@ -82,7 +95,45 @@ fn go_on_as_the_daemon(typed: &Typed) -> Option<Exit> {
     Some(Exit::No)
 }
 
-/// Every link of these agents, and each agent itself.
+/// A link of an agent, or the agent itself.
+#[derive(Clone, Copy)]
+struct Walk<'a> {
+    agent: &'a Agent,
+    /// The agent itself: its first guild, whose fields advice may name.
+    guild: &'a Guild,
+    is_link: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// The links of an agent, then itself.
+    fn of(agent: &'a Agent, settings: &'a Settings) -> Vec<Self> {
+        let named = |name: &String| settings.guilds.iter().find(|guild| guild.name == *name);
+        let mut walks: Vec<Self> =
+            agent.guilds.iter().filter_map(named).map(|guild| Self { agent, guild, is_link: true }).collect();
+        walks.extend(walks.first().map(|first| Self { is_link: false, ..*first }));
+        walks
+    }
+
+    /// Takes it, once there is a place, and tells each step as it is done.
+    async fn take(self, ground: &Ground, typed: &Typed, settings: &Settings, places: &Places, tell: Sender<Found>) {
+        // nobody closes the channel while its reader waits, and it has no bound
+        let mut tell = |found| drop(tell.try_send(found));
+        if self.is_link {
+            let _place = places.links.acquire().await;
+            doctor::link(ground, settings, self.agent, self.guild, &mut tell).await;
+        } else {
+            let _place = places.agents.acquire().await;
+            doctor::ask(ground, self.agent, typed.is_installed(), &mut tell).await;
+        }
+    }
+}
+
+struct Places {
+    links: Semaphore,
+    agents: Semaphore,
+}
+
+/// Every link of these agents, and each agent itself: side by side, and told one after the other.
 fn walk<'a>(
     typed: &Typed,
     settings: &'a Settings,
@@ -90,27 +141,36 @@ fn walk<'a>(
     interrupt: &mut Interrupt,
     screen: &mut Screen,
 ) -> Result<Vec<Walked<'a>>, Interrupted> {
-    let mut walked = Vec::new();
-    for agent in agents {
-        let mut home = None;
-        for guild in agent.guilds.iter().filter_map(|name| settings.guilds.iter().find(|guild| guild.name == *name)) {
-            home.get_or_insert(guild);
-            screen.title(&format!("{} in {}", agent.name, guild.name));
-            let steps = screen.link(settings, agent, guild, interrupt)?;
-            walked.push(told(agent, Some(guild), steps));
+    let daemon = daemon::Told::by(&typed.socket());
+    let ground = Ground::default();
+    let places = Places { links: Semaphore::new(LINKS_AT_ONCE), agents: Semaphore::new(AGENTS_AT_ONCE) };
+    let walks: Vec<Walk<'a>> = agents.iter().flat_map(|agent| Walk::of(agent, settings)).collect();
+    let (works, reads): (Vec<_>, Vec<_>) = walks
+        .iter()
+        .map(|walk| {
+            let (tell, told) = smol::channel::unbounded();
+            (Box::pin(walk.take(&ground, typed, settings, &places, tell)) as Work<'_>, (*walk, told))
+        })
+        .unzip();
+    let read = async {
+        let mut walked = Vec::new();
+        for (walk, told) in reads {
+            walked.push(screen.walk(walk, &told, &daemon).await);
         }
-        let Some(guild) = home else { continue };
-        screen.title(&format!("{} itself", agent.name));
-        let mut steps = Vec::new();
-        doctor::ask(agent, typed.is_installed(), interrupt, &mut |found| steps.push(screen.step(found, agent, guild)))?;
-        walked.push(told(agent, None, steps));
-    }
-    Ok(walked)
+        walked
+    };
+    Ok(interrupt.or(&ground, future::zip(all(works), read))?.1)
 }
 
-fn told<'a>(agent: &'a Agent, guild: Option<&'a Guild>, steps: Vec<Told>) -> Walked<'a> {
-    let ok = steps.iter().all(|step| step.reason.is_none());
-    Walked { agent: &agent.name, guild: guild.map(|guild| guild.name.as_str()), ok, steps }
+type Work<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
+
+/// Does all of these, side by side.
+async fn all(mut works: Vec<Work<'_>>) {
+    poll_fn(|context| {
+        works.retain_mut(|work| work.as_mut().poll(context).is_pending());
+        if works.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// Lines as they come, or JSON at the end.
@@ -122,20 +182,22 @@ struct Screen {
 }
 
 impl Screen {
-    fn link(
-        &mut self,
-        settings: &Settings,
-        agent: &Agent,
-        guild: &Guild,
-        interrupt: &mut Interrupt,
-    ) -> Result<Vec<Told>, Interrupted> {
+    /// The steps of a walk as they come, and what the daemon says.
+    async fn walk<'a>(&mut self, walk: Walk<'a>, told: &Receiver<Found>, daemon: &daemon::Told) -> Walked<'a> {
+        let Walk { agent, guild, is_link } = walk;
+        let guild_name = is_link.then_some(guild.name.as_str());
+        match guild_name {
+            Some(guild) => self.line(&format!("{} in {guild}:", agent.name)),
+            None => self.line(&format!("{} itself:", agent.name)),
+        }
         let mut steps = Vec::new();
-        doctor::link(settings, agent, guild, interrupt, &mut |found| steps.push(self.step(found, agent, guild)))?;
-        Ok(steps)
-    }
-
-    fn title(&mut self, title: &str) {
-        self.line(&format!("{title}:"));
+        while let Ok(found) = told.recv().await {
+            steps.push(self.step(found, agent, guild));
+        }
+        let failed = steps.iter().any(|step| step.reason.is_some());
+        steps.push(self.step(daemon.of(&agent.name, guild_name, failed), agent, guild));
+        let ok = steps.iter().all(|step| step.reason.is_none());
+        Walked { agent: &agent.name, guild: guild_name, ok, steps }
     }
 
     fn step(&mut self, found: Found, agent: &Agent, guild: &Guild) -> Told {

@@ -227,6 +227,10 @@ impl Examination {
         if count == 0 {
             let seen = format!("the guild lists no channel for this agent: make it a member of one{unread}");
             self.push(Verdict::Unsure, seen);
+            for step in [Step::Join, Step::History, Step::Post] {
+                self.at = Some(step);
+                self.push(Verdict::Untried, "there is no channel to try it in".to_owned());
+            }
             self.at = None;
             return;
         }
@@ -351,6 +355,10 @@ impl Examination {
 
     fn fail(&mut self, link: &LinkStatus) {
         let reason = Reason::ALL.iter().copied().find(|reason| Some(reason.code()) == link.reason);
+        if self.at == Some(Step::Channels) && reason == Some(Reason::AuthDisconnected) {
+            // the list has nothing to do with it: so some guilds refuse a CONNECT that they have answered
+            self.at = Some(Step::Connect);
+        }
         self.push(Verdict::Failed(reason.unwrap_or(Reason::NetProtocol)), link.detail.clone());
         self.at = None;
         self.join_until = None;

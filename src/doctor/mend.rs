@@ -8,6 +8,12 @@ use crate::settings::{Agent, Guild};
 #[must_use]
 pub fn advice(reason: Reason, step: Step, agent: &Agent, guild: &Guild) -> String {
     let (name, at) = (&agent.name, &guild.name);
+    if step == Step::Daemon {
+        return format!(
+            "the walk found nothing wrong, so it was mended since: `guild-bridge reload` has the daemon read keys and \
+             settings again, `guild-bridge restart {name}` reconnects its links"
+        );
+    }
     let host = if step == Step::Mint { &guild.center } else { &guild.url };
     let field = match step {
         Step::Mint => format!("guilds.{at}.center"),

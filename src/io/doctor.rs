@@ -12,7 +12,7 @@ use super::{Happening, clock, signals};
 use crate::budget;
 use crate::doctor::examination::Examination;
 use crate::doctor::{Found, Step, Verdict};
-use crate::moment::Now;
+use crate::moment::{Now, rfc3339};
 use crate::port::{Input, Output, Wire};
 use crate::reason::Reason;
 use crate::settings::{self, Guild, Settings};
@@ -26,10 +26,11 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::rc::Rc;
-use std::time::Duration;
 
 /// Who is told of each step as it is done.
 pub type Tell<'a> = &'a mut dyn FnMut(Found);
+/// Where the walks take place: on one thread, side by side.
+pub type Ground = Rc<LocalExecutor<'static>>;
 
 /// Somebody who wants it to end: TERM, INT or HUP. What an agent started must not outlive the walk, so they are caught.
 pub struct Interrupt(Option<Signals>);
@@ -45,8 +46,11 @@ impl Interrupt {
         Self(signals::listen().ok())
     }
 
-    /// Does this until it is done or somebody wants it to end.
-    fn or<T>(&mut self, executor: &LocalExecutor<'_>, work: impl Future<Output = T>) -> Result<T, Interrupted> {
+    /// Does this until it is done or somebody wants it to end; then what was begun is dropped, and what was started killed.
+    ///
+    /// # Errors
+    /// Somebody wants it to end.
+    pub fn or<T>(&mut self, ground: &Ground, work: impl Future<Output = T>) -> Result<T, Interrupted> {
         let came = async {
             match &mut self.0 {
                 Some(signals) => drop(signals.next().await),
@@ -54,21 +58,12 @@ impl Interrupt {
             }
             Err(Interrupted)
         };
-        future::block_on(executor.run(future::or(came, async { Ok(work.await) })))
+        future::block_on(ground.run(future::or(came, async { Ok(work.await) })))
     }
 }
 
 /// Walks one link, from its key to its history. A step that fails is the last.
-///
-/// # Errors
-/// Somebody wants it to end.
-pub fn link(
-    settings: &Settings,
-    agent: &settings::Agent,
-    guild: &Guild,
-    interrupt: &mut Interrupt,
-    tell: Tell<'_>,
-) -> Result<(), Interrupted> {
+pub async fn link(ground: &Ground, settings: &Settings, agent: &settings::Agent, guild: &Guild, tell: Tell<'_>) {
     let mut failed = false;
     let mut tell = |found: Found| {
         failed |= matches!(found.verdict, Verdict::Failed(_));
@@ -76,44 +71,41 @@ pub fn link(
         failed
     };
     if tell(key(agent)) || tell(board_clock()) {
-        return Ok(());
+        return;
     }
     let begun = clock::now();
     let rules = match Rules::of(&Settings { guilds: vec![guild.clone()], ..Settings::default() }) {
         Ok(rules) => rules,
         Err(fault) => {
             tell(found(Step::Tls, Verdict::Failed(Reason::TlsUnknownCa), fault, begun));
-            return Ok(());
+            return;
         }
     };
-    let executor = Rc::new(LocalExecutor::new());
-    interrupt.or(&executor, async {
-        let dns = Dns::system();
-        for found in hosts::look(&executor, &dns, guild, &rules).await {
-            if tell(found) {
-                return;
-            }
+    let dns = Dns::system();
+    for found in hosts::look(ground, &dns, guild, &rules).await {
+        if tell(found) {
+            return;
         }
-        let (post, happenings) = smol::channel::bounded(budget::HAPPENINGS);
-        let begun = clock::now();
-        let workers = match Workers::start(&post, &dns, rules.clone()) {
-            Ok(workers) => workers,
-            Err(error) => {
-                let text = format!("no thread for HTTP calls: {error}");
-                tell(found(Step::Mint, Verdict::Failed(Reason::NetTimeout), text, begun));
-                return;
-            }
-        };
-        let lines = Lines::new(executor.clone(), post, dns, rules, settings.message_bytes);
-        let seed = RandomState::new().build_hasher().finish();
-        let examination = Examination::new(settings, agent, guild, seed, clock::BUILD_MS, clock::now());
-        let mut ward = Ward { examination, workers, lines, known: VecDeque::new() };
-        ward.walk(&happenings, &mut |found| {
-            tell(found);
-        })
-        .await;
-        ward.lines.close(budget::FAREWELL_MS).await;
+    }
+    let (post, happenings) = smol::channel::bounded(budget::HAPPENINGS);
+    let begun = clock::now();
+    let workers = match Workers::start(&post, &dns, rules.clone()) {
+        Ok(workers) => workers,
+        Err(error) => {
+            let text = format!("no thread for HTTP calls: {error}");
+            tell(found(Step::Mint, Verdict::Failed(Reason::NetTimeout), text, begun));
+            return;
+        }
+    };
+    let lines = Lines::new(ground.clone(), post, dns, rules, settings.message_bytes);
+    let seed = RandomState::new().build_hasher().finish();
+    let examination = Examination::new(settings, agent, guild, seed, clock::BUILD_MS, clock::now());
+    let mut ward = Ward { examination, workers, lines, known: VecDeque::new() };
+    ward.walk(&happenings, &mut |found| {
+        tell(found);
     })
+    .await;
+    ward.lines.close(budget::FAREWELL_MS).await;
 }
 
 /// Where an examination takes place.
@@ -219,7 +211,7 @@ fn key(agent: &settings::Agent) -> Found {
 
 fn board_clock() -> Found {
     let begun = clock::now();
-    let says = humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + Duration::from_millis(begun.wall_ms));
+    let says = rfc3339(begun.wall_ms);
     match clock::ClockState::of(begun.wall_ms) {
         clock::ClockState::Set => found(Step::Clock, Verdict::Good, format!("it is {says}"), begun),
         clock::ClockState::BeforeBuild => {

@@ -22,6 +22,9 @@ pub const SCENARIOS: &[Scenario] = &[
     Scenario("doctor_tells_what_an_agent_writes_that_cannot_be_read_and_takes_its_answer", 30, odd_agent),
     Scenario("doctor_that_is_interrupted_leaves_no_agent_behind", 30, interrupted),
     Scenario("doctor_does_not_blame_a_guild_whose_tokens_live_shortly", 60, short_life),
+    Scenario("doctor_tells_a_link_that_the_daemon_still_refuses_with_its_old_key", 40, old_key),
+    Scenario("doctor_walks_links_side_by_side_and_tells_them_in_order", 60, side_by_side),
+    Scenario("doctor_of_an_agent_without_a_channel_says_what_could_not_be_tried", 30, no_channel),
     Scenario("doctor_of_root_walks_as_the_user_of_the_daemon", 30, of_root),
     Scenario("doctor_leaves_an_agent_that_connects_by_itself_to_the_daemon", 30, socket_agent),
 ];
@@ -100,8 +103,8 @@ const FAULTS: &[(&str, Wrong, &str, &str)] = &[
     ("a namespace that is not there", |s| guild(s, "namespace", json!("/nowhere")), "connect", "cfg.namespace"),
     ("a token that is refused", |s| fault(s, Fault::Reject(Rejection::ConnectError)), "connect", "auth.connect_error"),
     ("a CONNECT that is never answered", |s| fault(s, Fault::ConnectSilence), "connect", "net.timeout"),
-    ("a soft 41", |s| fault(s, Fault::Reject(Rejection::Soft41)), "channels", "auth.disconnected"),
-    ("a 41 and a close", |s| fault(s, Fault::Reject(Rejection::Close41)), "channels", "auth.disconnected"),
+    ("a soft 41", |s| fault(s, Fault::Reject(Rejection::Soft41)), "connect", "auth.disconnected"),
+    ("a 41 and a close", |s| fault(s, Fault::Reject(Rejection::Close41)), "connect", "auth.disconnected"),
     ("a list of 500", |s| fault(s, Fault::ChannelsStatus(500)), "channels", "http.status"),
     ("a list behind a portal", |s| fault(s, Fault::ChannelsPage), "channels", "http.portal"),
     ("calls that get 401", |s| fault(s, Fault::Unauthorized), "channels", "auth.http_401"),
@@ -244,6 +247,12 @@ fn steps(found: &Value) -> Vec<Value> {
         .collect()
 }
 
+/// The first of this name.
+fn step(found: &Value, name: &str) -> Value {
+    let step = steps(found).into_iter().find(|step| step["step"] == name);
+    step.unwrap_or_else(|| panic!("no step {name}: {found}"))
+}
+
 fn each_fault() -> Ended {
     let (next, failures) = (Mutex::new(0..FAULTS.len()), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
@@ -297,7 +306,7 @@ fn good_link() -> Ended {
     let walked: Vec<String> =
         steps(&found).iter().map(|s| format!("{} {}", s["step"], s["verdict"]).replace('"', "")).collect();
     let wanted = "key ok|clock ok|dns ok|tcp ok|mint ok|clock ok|websocket ok|engine.io ok|connect ok|channels \
-        ok|join ok|history ok|post untried|agent ok";
+        ok|join ok|history ok|post untried|daemon ok|agent ok|daemon ok";
     assert_eq!(walked.join("|"), wanted);
     scene.talk("after", 10);
     assert_eq!(scene.number("attempts"), 1, "the daemon's own link stayed");
@@ -311,8 +320,7 @@ fn short_life() -> Ended {
     scene.guild.set_fault(Fault::NoAcks);
     scene.bridge.write();
     let (code, found) = walked(&scene);
-    let history = steps(&found).into_iter().find(|step| step["step"] == "history");
-    assert!(code == 0 && history.is_some_and(|step| step["verdict"] == "ok"), "{found}");
+    assert!(code == 0 && step(&found, "history")["verdict"] == "ok", "{found}");
     Ended::Well
 }
 
@@ -369,9 +377,73 @@ fn silent_guild() -> Ended {
     fault(&mut scene, Fault::Reject(Rejection::Silent));
     scene.bridge.write();
     let (code, found) = walked(&scene);
-    let join = steps(&found).into_iter().find(|found| found["step"] == "join").expect("a step of the joins");
+    let join = step(&found, "join");
     assert!(join["verdict"] == "look" && code == 0, "{code} {join}");
     assert!(join["seen"].as_str().is_some_and(|seen| seen.contains("nothing was said yet that could prove")), "{join}");
+    Ended::Well
+}
+
+fn no_channel() -> Ended {
+    let scene = Scene::new(Options::default());
+    scene.guild.with(|guild, _| guild.remove_channel("general"));
+    scene.bridge.write();
+    let (code, found) = walked(&scene);
+    let channels = step(&found, "channels");
+    assert!(code == 0 && channels["verdict"] == "look", "{code} {channels}");
+    assert!(channels["seen"].as_str().is_some_and(|seen| seen.contains("make it a member")), "{channels}");
+    for name in ["join", "history", "post"] {
+        assert_eq!(step(&found, name)["seen"], "there is no channel to try it in");
+    }
+    Ended::Well
+}
+
+/// A walk goes by what the files say now, the daemon by what it read.
+fn old_key() -> Ended {
+    let mut scene = Scene::new(Options::default());
+    scene.guild.with(|guild, _| guild.refuse_agent("recruiter"));
+    scene.bridge.start();
+    scene.bridge.wait_state("recruiter", "refused", 10);
+    scene.guild.with(|guild, _| guild.add_agent("recruiter", "Recruiter", "key-1"));
+    let (code, found) = walked(&scene);
+    let daemon = step(&found, "daemon");
+    assert!(code == 1 && daemon["reason"] == "auth.key_refused", "{code} {daemon}");
+    assert!(
+        daemon["seen"].as_str().is_some_and(|seen| seen.starts_with("the daemon that runs says refused")),
+        "{daemon}"
+    );
+    assert!(daemon["mend"].as_str().is_some_and(|mend| mend.contains("guild-bridge reload")), "{daemon}");
+    assert_eq!(scene.bridge.call(&["restart", "recruiter"]).0, 0);
+    scene.bridge.wait_state("recruiter", "live", 10);
+    let (code, found) = walked(&scene);
+    assert!(code == 0 && step(&found, "daemon")["verdict"] == "ok", "{code} {found}");
+    scene.end()
+}
+
+/// Nothing proves a join, so that each walk waits 8 s for it.
+fn side_by_side() -> Ended {
+    const AGENTS: usize = 12;
+    let mut scene = Scene::new(Options::default());
+    scene.guild.set_fault(Fault::NoAcks);
+    let names: Vec<String> = (0..AGENTS).map(|n| format!("agent-{n:02}")).collect();
+    for name in &names {
+        scene.guild.with(|guild, _| {
+            guild.add_agent(name, name, "key-1");
+            guild.add_channel(name, "channel", &[name]);
+        });
+        scene.bridge.agent(name, "key-1", json!({"exec": ["/bin/cat"], "stdin": "text"}), json!({}));
+    }
+    scene.bridge.write();
+    let begun = Instant::now();
+    let (code, out, err) = scene.bridge.call(&["doctor"]);
+    let took = begun.elapsed();
+    assert_eq!((code, err.as_str()), (0, ""), "{out}");
+    assert!(took < Duration::from_secs(30), "{AGENTS} walks took {took:?}, one takes 8 s");
+    let titles: Vec<&str> = out.lines().filter(|line| !line.starts_with(' ')).collect();
+    let walks = names.iter().map(String::as_str).chain(["recruiter"]);
+    let mut wanted: Vec<String> =
+        walks.flat_map(|name| [format!("{name} in acme:"), format!("{name} itself:")]).collect();
+    wanted.push(format!("none of {} walks failed", 2 * (AGENTS + 1)));
+    assert_eq!(titles, wanted);
     Ended::Well
 }
 
@@ -388,7 +460,7 @@ fn soon() -> Ended {
     let _gate = gate(&mut scene, Shows::Certificate(config));
     scene.bridge.write();
     let (code, found) = walked(&scene);
-    let tls = steps(&found).into_iter().find(|found| found["step"] == "tls").expect("a step of TLS");
+    let tls = step(&found, "tls");
     assert!(tls["verdict"] == "look" && code == 0, "{code} {tls}");
     assert!(tls["seen"].as_str().is_some_and(|seen| seen.contains("good for 5 more day(s)")), "{tls}");
     Ended::Well
@@ -419,9 +491,9 @@ fn odd_agent() -> Ended {
     exec(&mut scene, &["/bin/printf", "hello \\377"]);
     scene.bridge.write();
     let (code, found) = walked(&scene);
-    let last = steps(&found).pop().expect("steps");
-    assert!(code == 0 && last["step"] == "agent" && last["verdict"] == "look", "{code} {last}");
-    let seen = last["seen"].as_str().unwrap_or_default();
+    let asked = step(&found, "agent");
+    assert!(code == 0 && asked["verdict"] == "look", "{code} {asked}");
+    let seen = asked["seen"].as_str().unwrap_or_default();
     assert!(seen.contains("it answered a test line: hello") && seen.contains("agent.garbled"), "{seen}");
     Ended::Well
 }
@@ -432,8 +504,8 @@ fn socket_agent() -> Ended {
     agent(&mut scene, "answer", json!({"socket": path}));
     scene.bridge.write();
     let (code, found) = walked(&scene);
-    let last = steps(&found).pop().expect("steps");
-    assert!(code == 0 && last["step"] == "agent" && last["verdict"] == "untried", "{code} {last}");
+    let asked = step(&found, "agent");
+    assert!(code == 0 && asked["verdict"] == "untried", "{code} {asked}");
     assert!(!path.exists(), "{BRIDGE} doctor opens no socket of the daemon's");
     Ended::Well
 }

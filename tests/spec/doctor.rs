@@ -58,7 +58,7 @@ fn a_clock_that_is_two_minutes_off_is_told_and_one_that_is_not_is_good() {
     assert_eq!(against_date(date - 119_999, date).0, Verdict::Good);
     let (ahead, behind) = (against_date(date + 120_000, date), against_date(date - 120_000, date));
     assert_eq!((ahead.0, behind.0), (Verdict::Unsure, Verdict::Unsure));
-    assert!(ahead.1.contains("120 s ahead of the guild's") && behind.1.contains("120 s behind the guild's"));
+    assert!(ahead.1.contains("2m ahead of the guild's") && behind.1.contains("2m behind the guild's"));
 }
 
 #[test]

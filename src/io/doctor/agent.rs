@@ -2,7 +2,7 @@
 
 use super::super::agent::Agents;
 use super::super::dns::Dns;
-use super::{Found, Interrupt, Interrupted, Step, Tell, Verdict, found};
+use super::{Found, Ground, Step, Tell, Verdict, found};
 use crate::agent::{Cancel, Said};
 use crate::budget;
 use crate::io::{Happening, clock};
@@ -11,65 +11,50 @@ use crate::moment::Now;
 use crate::reason::{Reason, Why};
 use crate::settings::{self, Transport};
 use crate::text::Clipped;
-use smol::LocalExecutor;
 use smol::channel::Receiver;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 /// So long an answer is waited for, or the agent's own deadline where that is shorter.
 const ANSWER_MS: u64 = 20_000;
 const DOCTOR: AgentId = AgentId(0);
 
 /// Starts the agent and asks it a test line. One that connects to the daemon by itself is the daemon's to ask. `service`:
-/// the configuration is the service's, which has a user of its own: root starts no agent of it.
-///
-/// # Errors
-/// Somebody wants it to end; what was started is killed.
-pub fn ask(
-    agent: &settings::Agent,
-    service: bool,
-    interrupt: &mut Interrupt,
-    tell: Tell<'_>,
-) -> Result<(), Interrupted> {
+/// the configuration is the service's, which has a user of its own: root starts no agent of it. Dropped, it ends what it
+/// started.
+pub async fn ask(ground: &Ground, agent: &settings::Agent, service: bool, tell: Tell<'_>) {
     let begun = clock::now();
     let is_root = service && rustix::process::geteuid().is_root();
     match &agent.answer {
         Transport::Socket { path, .. } => {
             let text =
                 format!("it connects to {} by itself: `guild-bridge status` says whether it is there", path.display());
-            tell(found(Step::Agent, Verdict::Untried, text, begun));
-            return Ok(());
+            return tell(found(Step::Agent, Verdict::Untried, text, begun));
         }
         Transport::Exec { .. } | Transport::Stdio { .. } if is_root => {
             let text = "no agent is started as root, and no daemon runs whose user it could be asked as: start the daemon, or run this as its user".to_owned();
-            tell(found(Step::Agent, Verdict::Untried, text, begun));
-            return Ok(());
+            return tell(found(Step::Agent, Verdict::Untried, text, begun));
         }
         Transport::Exec { .. } | Transport::Stdio { .. } | Transport::Http { .. } => {}
     }
-    let executor = Rc::new(LocalExecutor::new());
-    tell(interrupt.or(&executor, async {
-        let (post, happenings) = smol::channel::bounded(budget::HAPPENINGS);
-        let mut agents = Agents::new(executor.clone(), post, Dns::system(), PathBuf::new());
-        agents.hire(DOCTOR, agent.clone());
-        let ms = ANSWER_MS.min(agent.deadline_s.saturating_mul(1000));
-        let mut odd = None;
-        let answer = clock::within(ms, trial(&mut agents, &happenings, agent, &mut odd)).await;
-        agents.cancel(DOCTOR, TURN, Cancel::Shutdown);
-        agents.dismiss(DOCTOR);
-        let mut found = match answer {
-            Some(Ok(seen)) => found(Step::Agent, Verdict::Good, seen, begun),
-            Some(Err(why)) => found(Step::Agent, Verdict::Failed(why.reason), why.detail, begun),
-            None => late(agent, ms, begun),
-        };
-        // the daemon counts it and reads on, too
-        if let Some(why) = odd {
-            found.seen = format!("{}; it wrote what could not be read: {why}", found.seen);
-            found.verdict = if found.verdict == Verdict::Good { Verdict::Unsure } else { found.verdict };
-        }
-        found
-    })?);
-    Ok(())
+    let (post, happenings) = smol::channel::bounded(budget::HAPPENINGS);
+    let mut agents = Agents::new(ground.clone(), post, Dns::system(), PathBuf::new());
+    agents.hire(DOCTOR, agent.clone());
+    let ms = ANSWER_MS.min(agent.deadline_s.saturating_mul(1000));
+    let mut odd = None;
+    let answer = clock::within(ms, trial(&mut agents, &happenings, agent, &mut odd)).await;
+    agents.cancel(DOCTOR, TURN, Cancel::Shutdown);
+    agents.dismiss(DOCTOR);
+    let mut found = match answer {
+        Some(Ok(seen)) => found(Step::Agent, Verdict::Good, seen, begun),
+        Some(Err(why)) => found(Step::Agent, Verdict::Failed(why.reason), why.detail, begun),
+        None => late(agent, ms, begun),
+    };
+    // the daemon counts it and reads on, too
+    if let Some(why) = odd {
+        found.seen = format!("{}; it wrote what could not be read: {why}", found.seen);
+        found.verdict = if found.verdict == Verdict::Good { Verdict::Unsure } else { found.verdict };
+    }
+    tell(found);
 }
 
 fn late(agent: &settings::Agent, ms: u64, begun: Now) -> Found {
