@@ -69,6 +69,20 @@ pub const HTTP_HEADER_BYTES: usize = 8 * 1024;
 /// A token, in bytes; JWTs are 0.2 to 2 KiB.
 pub const TOKEN_BYTES: usize = 8 * 1024;
 
+/// Rows of one page of a history that is listed newest first, and messages that one reading of it keeps, the oldest first:
+/// such a page has to be turned round.
+pub const TIMELINE_ROWS: usize = 40;
+/// Bytes of JSON that such a reading keeps, one message at least.
+pub const TIMELINE_BYTES: usize = HISTORY_BODY_BYTES;
+/// Rows looked at behind the place for threads that were answered since.
+pub const TIMELINE_BEHIND: usize = 200;
+/// Pages that one reading turns on its way to the place: beyond them what is older is a gap.
+pub const TIMELINE_PAGES: u32 = 1000;
+/// Such threads that one reading remembers.
+pub const TIMELINE_THREADS: usize = 256;
+/// People whom one message mentions; further ones are not looked at.
+pub const MENTIONS: usize = 64;
+
 /// Channels of one link; further ones are not joined, and counted.
 pub const CHANNELS: usize = 1024;
 /// Places kept of channels that are not in the list now, for each link.

@@ -169,6 +169,16 @@ impl Lane {
         self.entries.iter().rev().any(|entry| entry.id == id) || self.read.id.as_deref() == Some(id)
     }
 
+    /// Ids that stand in this lane or end what was read, the newest first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().rev().map(|entry| entry.id.as_str()).chain(self.read.id.as_deref())
+    }
+
+    /// Ids that history has not listed yet.
+    pub fn unsettled_ids(&self) -> impl Iterator<Item = &str> {
+        self.entries.iter().skip(self.settled).map(|entry| entry.id.as_str())
+    }
+
     /// Whether the lane can take another message while its oldest is still open.
     #[must_use]
     pub fn has_room(&self) -> bool {

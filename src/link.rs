@@ -10,6 +10,7 @@ pub mod channel;
 mod gaps;
 pub mod history;
 mod intake;
+mod join_all;
 mod keep;
 mod letters;
 mod list;
@@ -20,6 +21,10 @@ mod posts;
 mod recall;
 mod report;
 mod seek;
+mod sign_in;
+mod timeline;
+mod walk;
+mod writing;
 
 use crate::backoff::Backoff;
 use crate::budget;
@@ -37,7 +42,7 @@ use crate::ring::Window;
 use crate::session::Session;
 use crate::settings::{Agent, Guild, Timing};
 use crate::step::Step;
-use crate::token::FreshToken;
+use crate::token::{FreshToken, SignIn};
 use calls::{Calls, Purpose};
 use keep::Known;
 use live::Live;
@@ -121,6 +126,15 @@ pub struct Link {
     /// Keys of what was posted in this life.
     posted_keys: Window,
     offered: Window,
+    /// What serves for all handshakes, where the guild's tokens may be offered again.
+    sign_in: Option<SignIn>,
+    /// When the last mint of such a token was sent.
+    signed_in_at: Option<Moment>,
+    /// Who the guild says we are.
+    me: Option<String>,
+    /// Who it says this daemon's other agents are.
+    fellows: BTreeSet<String>,
+    writing: writing::Writing,
     bots: intake::BotBudget,
     deaf_sessions: u32,
     /// Since when it is live without a break.
@@ -149,6 +163,8 @@ pub enum News {
         /// The message's id (empty where the guild did not say it), or why not.
         result: Result<String, Why>,
     },
+    /// The guild says who the agent is there.
+    KnownAs(String),
 }
 
 enum State {
@@ -229,6 +245,11 @@ impl Link {
             own_posts: VecDeque::new(),
             posted_keys: Window::new(budget::POSTED_KEYS),
             offered: Window::new(OFFERED),
+            sign_in: None,
+            signed_in_at: None,
+            me: None,
+            fellows: BTreeSet::new(),
+            writing: writing::Writing::default(),
             bots: intake::BotBudget::default(),
             deaf_sessions: 0,
             live_since: None,
@@ -267,6 +288,7 @@ impl Link {
         self.backoff.set_limits(seat.timing.backoff_base_ms, seat.timing.backoff_cap_ms);
         self.calls.set_guild(seat.guild_at);
         self.seat = seat;
+        self.be_known();
     }
 
     /// The guild has another place in the configuration.
@@ -280,6 +302,8 @@ impl Link {
     pub fn reseat_anew(&mut self, seat: Seat, step: &mut Step<'_>) {
         self.hang_up(step);
         self.dialect = dialect::of(&seat.guild).into();
+        self.sign_in = None;
+        self.me = None;
         self.calls.drop_bearer();
         // a token of the old guild, or of the old key, is not for the new one
         self.calls.forget(|purpose| *purpose == Purpose::Bearer);
@@ -412,6 +436,7 @@ impl Link {
         self.joins(step);
         self.read_on(step);
         self.post_on(step);
+        self.write_on(step);
         self.send_on(step);
         self.note_day(step.now.at);
     }

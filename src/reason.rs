@@ -184,7 +184,10 @@ impl Reason {
             Self::HttpStatus => ("http.status", "the server answered with a status that does not fit"),
             Self::HttpBody => ("http.body", "the answer's body could not be read as what was due"),
             Self::AuthKeyRefused => ("auth.key_refused", "the guild's center refuses this agent's id or key"),
-            Self::AuthConnectError => ("auth.connect_error", "the guild refused the connection with a fresh token"),
+            Self::AuthConnectError => (
+                "auth.connect_error",
+                "the guild refused the connection with a fresh token, or took it and does not know the token",
+            ),
             Self::AuthDisconnected => ("auth.disconnected", "the guild accepted the connection and then ended it"),
             Self::AuthHttp401 => ("auth.http_401", "an HTTP call was refused with a fresh token"),
             Self::AuthDeniedChannel => ("auth.denied_channel", "the guild denied the join of a channel"),

@@ -226,7 +226,28 @@ impl Relay {
                         });
                     }
                     News::Posted { asked_by, result } => self.post_over(id, asked_by, result),
+                    News::KnownAs(me) => self.introduce(id, &me),
                 }
+            }
+        }
+    }
+
+    /// The guild said who an agent is there: its fellows hear of it, and it of them.
+    fn introduce(&mut self, id: LinkId, me: &str) {
+        let guild = |link: &Link| link.seat().guild.name.clone();
+        let Some(at) = self.links.iter().find(|link| link.id() == id).map(guild) else { return };
+        let together = |link: &&mut Link| link.seat().guild.name == at;
+        let all: Vec<String> = self
+            .links
+            .iter()
+            .filter(|link| link.seat().guild.name == at)
+            .filter_map(|link| link.me())
+            .map(str::to_owned)
+            .collect();
+        for link in self.links.iter_mut().filter(together) {
+            link.add_fellow(me);
+            if link.id() == id {
+                all.iter().for_each(|other| link.add_fellow(other));
             }
         }
     }

@@ -100,6 +100,11 @@ impl Session {
         id
     }
 
+    /// An event that asks for no ack.
+    pub fn tell(&self, args: &str, frames: &mut Vec<Box<str>>) {
+        frames.push(frame(&socket::Packet { kind: Kind::Event, namespace: &self.namespace, ack: None, json: args }));
+    }
+
     /// The frame that says goodbye (`41`), where there is somebody to say it to.
     #[must_use]
     pub fn goodbye(&self) -> Option<Box<str>> {

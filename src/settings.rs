@@ -61,6 +61,37 @@ pub struct Guild {
 pub enum DialectName {
     /// CONTRACT section 1.
     Fabric,
+    /// Channels of an Open WebUI server.
+    OpenWebUi,
+}
+
+impl DialectName {
+    /// All of them, as the configuration writes them.
+    pub const WORDS: &'static [&'static str] = &["fabric", "open-webui"];
+
+    /// The one of this word; `fabric` for any that is not known.
+    #[must_use]
+    pub fn of(word: &str) -> Self {
+        if word == "open-webui" { Self::OpenWebUi } else { Self::Fabric }
+    }
+
+    /// Its word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fabric => "fabric",
+            Self::OpenWebUi => "open-webui",
+        }
+    }
+
+    /// Whether its tokens are got with a login and a password, and everything is where the server has it.
+    #[must_use]
+    pub fn signs_in(self) -> bool {
+        match self {
+            Self::Fabric => false,
+            Self::OpenWebUi => true,
+        }
+    }
 }
 
 /// An agent: who it is, and how it is asked.
@@ -72,6 +103,8 @@ pub struct Agent {
     pub guilds: Vec<String>,
     /// Who the guild knows it as.
     pub id: String,
+    /// What it signs in as, where its guild has sign-ins; the key is its password.
+    pub login: Option<String>,
     /// Further names that count as a mention after `@`; its own name is always one.
     pub names: Vec<String>,
     /// Where its key is.

@@ -72,6 +72,12 @@ impl Life {
         let left = self.end().since_ms(now);
         left == 0 || left < (self.ms / 5).min(NEAR_MS)
     }
+
+    /// From when on it nears its end.
+    #[must_use]
+    pub fn near_end(self) -> Moment {
+        self.from.after_ms(self.ms - (self.ms / 5).min(NEAR_MS)).after_ms(1)
+    }
 }
 
 impl FreshToken {
@@ -108,6 +114,30 @@ impl FreshToken {
     #[must_use]
     pub fn for_calls(self) -> Bearer {
         Bearer { text: self.text, life: self.life }
+    }
+}
+
+/// A token of a guild that lets one be offered more than once, because its mints are rationed: it makes a `FreshToken` for
+/// each attempt. Not Clone, no Debug.
+pub struct SignIn(FreshToken);
+
+impl SignIn {
+    /// Keeps a token.
+    #[must_use]
+    pub fn keep(token: FreshToken) -> Self {
+        Self(token)
+    }
+
+    /// Its life.
+    #[must_use]
+    pub fn life(&self) -> Life {
+        self.0.life
+    }
+
+    /// The token, for one attempt.
+    #[must_use]
+    pub fn fresh(&self) -> FreshToken {
+        FreshToken { text: self.0.text.clone(), life: self.0.life }
     }
 }
 

@@ -5,7 +5,7 @@ use super::section::{Findings, Item, Section};
 use super::{Places, answer, guild, schema};
 use crate::budget;
 use crate::io::secret;
-use crate::settings::{Agent, RespondTo, Transport};
+use crate::settings::{Agent, Guild, RespondTo, Transport};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads one; `guilds` are the names that can be meant. What is wrong with its key goes to `keys`.
@@ -37,11 +37,16 @@ pub fn read(
     if id.chars().any(char::is_control) {
         section.fault("id", "holds control characters; give the id as the guild knows it", found);
     }
+    let login = section.text("login");
+    if login.is_some_and(|login| login.chars().any(char::is_control)) {
+        section.fault("login", "holds control characters; give the address that it signs in with", found);
+    }
     let (key_file, key) = key?;
     Some(Agent {
         name: entry.name.clone(),
         guilds: own_guilds,
         id: id.to_owned(),
+        login: login.map(str::to_owned),
         names: names(&section, found),
         key_file,
         key,
@@ -89,13 +94,31 @@ fn names(section: &Section<'_>, found: &mut Findings) -> Vec<String> {
     names
 }
 
-/// What only shows when all agents are read: bounds, shared sockets, shared seats, what nobody uses.
-pub fn compare(root: &Section<'_>, agents: &[Agent], found: &mut Findings) {
+/// What only shows when all agents are read: bounds, sign-ins, shared sockets, shared seats, what nobody uses.
+pub fn compare(root: &Section<'_>, agents: &[Agent], guilds: &[Guild], found: &mut Findings) {
     let links: usize = agents.iter().map(|agent| agent.guilds.len()).sum();
     if links > budget::LINKS {
         root.fault("agents", format!("ask for {links} links; at most {} are kept", budget::LINKS), found);
     }
     let at = |name: &str| root.named("agents").iter().find(|entry| entry.name == name).map_or(root.at(), |e| e.at);
+    for agent in agents {
+        let own = || guilds.iter().filter(|guild| agent.guilds.contains(&guild.name));
+        let mut signs_in = own().filter(|guild| guild.dialect.signs_in());
+        let (place, first) = (at(&agent.name), signs_in.next());
+        let path = |field: &str| format!("agents.{}.{field}", agent.name);
+        match (first, &agent.login) {
+            (Some(guild), None) => {
+                let what = format!("is missing: {} is signed in to; give the account's e-mail address", guild.name);
+                found.fault(place, path("login"), what);
+            }
+            (None, Some(_)) if own().next().is_some() => {
+                let what =
+                    "is for guilds that are signed in to (dialect open-webui), and none of its guilds is; remove it";
+                found.fault(place, path("login"), what);
+            }
+            (Some(_), Some(_)) | (None, _) => {}
+        }
+    }
     let mut sockets: BTreeMap<_, (&str, &Vec<u32>)> = BTreeMap::new();
     let mut seats: BTreeMap<(&str, &str), &str> = BTreeMap::new();
     for agent in agents {
@@ -107,10 +130,15 @@ pub fn compare(root: &Section<'_>, agents: &[Agent], found: &mut Findings) {
             }
         }
         for guild in &agent.guilds {
-            let other = seats.entry((guild, &agent.id)).or_insert(&agent.name);
+            let signs_in = guilds.iter().any(|other| other.name == *guild && other.dialect.signs_in());
+            let (field, who) = match agent.login.as_deref().filter(|_| signs_in) {
+                Some(login) => ("login", login),
+                None => ("id", agent.id.as_str()),
+            };
+            let other = seats.entry((guild, who)).or_insert(&agent.name);
             if *other != agent.name {
-                let what = format!("is `{}` in {guild} as agents.{other} is: both answer each message", agent.id);
-                found.warn(at(&agent.name), format!("agents.{}.id", agent.name), what);
+                let what = format!("is `{who}` in {guild} as agents.{other} is: both answer each message");
+                found.warn(at(&agent.name), format!("agents.{}.{field}", agent.name), what);
             }
         }
     }

@@ -171,7 +171,7 @@ fn settings(root: &jsonc::Node, places: &Places, found: &mut Findings, keys: &mu
     let names: Vec<&str> = section.named("guilds").into_iter().map(|entry| entry.name.as_str()).collect();
     let read = |entry| agent::read(entry, &names, places, found, keys);
     let agents: Vec<_> = section.named("agents").into_iter().filter_map(read).collect();
-    agent::compare(&section, &agents, found);
+    agent::compare(&section, &agents, &guilds, found);
     let mut settings = Settings {
         guilds,
         agents,

@@ -2,6 +2,7 @@
 //! written from.
 
 use crate::budget;
+use crate::settings::DialectName;
 
 /// An object of the configuration.
 #[derive(Debug)]
@@ -101,7 +102,7 @@ pub const ROOT: Shape = Shape {
 /// One guild.
 pub const GUILD: Shape = Shape {
     fields: &[
-        must("dialect", Kind::Word(&["fabric"]), "what the guild speaks"),
+        must("dialect", Kind::Word(DialectName::WORDS), "what the guild speaks"),
         must("url", Kind::Text(TEXT_BYTES), "the guild's base URL"),
         field("center", Kind::Text(TEXT_BYTES), "base URL of what mints tokens; the guild's own by default"),
         field("extra_ca", Kind::Text(TEXT_BYTES), "a PEM file of roots beside the system's"),
@@ -128,6 +129,11 @@ pub const AGENT: Shape = Shape {
     fields: &[
         must("guild", Kind::TextOrTexts(budget::LINKS, NAME_CHARS), "its guild, or a list of them"),
         field("id", Kind::Text(budget::ID_BYTES), "who the guild knows it as; its name by default"),
+        field(
+            "login",
+            Kind::Text(budget::ID_BYTES),
+            "the e-mail address it signs in with, where its guild has sign-ins",
+        ),
         field("names", Kind::Texts(0, 32, budget::NAME_BYTES), "further names that mention it after an @"),
         must("key_file", Kind::Text(TEXT_BYTES), "the file with its key, mode 0600"),
         must("answer", Kind::Answer, "how it is asked"),

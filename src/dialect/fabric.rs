@@ -1,5 +1,6 @@
 //! The dialect `fabric` (CONTRACT section 1).
 
+use super::request::{get, object, percent, websocket};
 use super::{ChannelRow, Dialect, Heard, Incoming, JoinAnswer, Minted, Newest, Request, Row};
 use crate::budget;
 use crate::call::{Method, Sink};
@@ -47,10 +48,6 @@ impl Fabric {
         }
     }
 
-    fn get(&self, url: String, sink: Sink) -> Request {
-        Request { method: Method::Get, url, body: None, idempotency_key: None, sink }
-    }
-
     fn place(&self, path: &str, id: &str) -> String {
         format!("{}{}", self.url, path.replace("{id}", &percent(id)))
     }
@@ -84,11 +81,11 @@ impl Dialect for Fabric {
             (None, Some(at), Some(date)) => Some(at.saturating_sub(date)),
             (None, _, _) => None,
         };
-        Ok(Minted { token: answer.token, life_ms })
+        Ok(Minted { token: answer.token, life_ms, me: None, barred: None })
     }
 
     fn channels(&self) -> Request {
-        self.get(format!("{}{}", self.url, self.channels), Sink::Memory(budget::CHANNELS_BODY_BYTES))
+        get(format!("{}{}", self.url, self.channels), Sink::Memory(budget::CHANNELS_BODY_BYTES))
     }
 
     fn channel_rows(&self, body: &[u8], each: &mut dyn FnMut(Result<ChannelRow, Malformed>)) -> bool {
@@ -106,7 +103,7 @@ impl Dialect for Fabric {
             Some(after) => write!(url, "{mark}after={}&limit={limit}", percent(after)),
             None => write!(url, "{mark}limit={limit}"),
         };
-        self.get(url, Sink::MemoryOrId(budget::HISTORY_BODY_BYTES))
+        get(url, Sink::MemoryOrId(budget::HISTORY_BODY_BYTES))
     }
 
     fn history_rows(&self, body: &[u8], each: &mut dyn FnMut(Row<'_>)) -> bool {
@@ -142,13 +139,7 @@ impl Dialect for Fabric {
     }
 
     fn socket_url(&self) -> String {
-        let base = match self.url.split_once("://") {
-            Some(("https", rest)) => format!("wss://{rest}"),
-            Some((_, rest)) => format!("ws://{rest}"),
-            None => format!("ws://{}", self.url),
-        };
-        let mark = if self.socket.contains('?') { '&' } else { '?' };
-        format!("{base}{}{mark}EIO=4&transport=websocket", self.socket)
+        websocket(&self.url, &self.socket)
     }
 
     fn connect_payload(&self, token: &str) -> String {
@@ -248,6 +239,8 @@ fn message(row: &str) -> Result<Incoming<'_>, Malformed> {
         attachments: row.attachments.unwrap_or_default().into_iter().filter_map(attachment).collect(),
         at: plain(row.created_at).unwrap_or_default(),
         thread: None,
+        asks_nothing: false,
+        has_more: false,
     })
 }
 
@@ -383,34 +376,4 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for OfMap<T> {
 
 fn plain(text: Option<Text<'_>>) -> Option<Cow<'_, str>> {
     text.map(|text| text.0)
-}
-
-/// A JSON object of strings; those that are not there are left out.
-fn object(members: &[(&str, Option<&str>)]) -> String {
-    let mut out = String::from("{");
-    for (key, value) in members {
-        let Some(value) = value else { continue };
-        if out.len() > 1 {
-            out.push(',');
-        }
-        json::write_string(key, &mut out);
-        out.push(':');
-        json::write_string(value, &mut out);
-    }
-    out.push('}');
-    out
-}
-
-/// Percent-encoding of one path segment or query value (RFC 3986: everything but unreserved).
-fn percent(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    // a segment of dots alone would walk the path
-    if matches!(out.as_str(), "." | "..") { out.replace('.', "%2E") } else { out }
 }

@@ -3,6 +3,8 @@
 //! `settings::DialectName`, and an arm in [`of`].
 
 pub mod fabric;
+pub mod open_webui;
+mod request;
 
 use crate::call::{Method, Sink};
 use crate::codec::Malformed;
@@ -17,6 +19,7 @@ use std::borrow::Cow;
 pub fn of(guild: &Guild) -> Box<dyn Dialect> {
     match guild.dialect {
         DialectName::Fabric => Box::new(fabric::Fabric::new(guild)),
+        DialectName::OpenWebUi => Box::new(open_webui::OpenWebUi::new(guild)),
     }
 }
 
@@ -55,6 +58,94 @@ pub trait Dialect {
     fn event<'a>(&self, event: &Event<'a>) -> Heard<'a>;
     /// Longest post, in UTF-16 code units.
     fn post_limit(&self) -> usize;
+
+    // what a backend may have beyond that; `fabric` has none of it
+
+    /// How long a token serves.
+    fn tokens(&self) -> Tokens {
+        Tokens::Fresh
+    }
+    /// Whether this answer of the mint says that key or password are wrong.
+    fn refuses(&self, status: u16) -> bool {
+        matches!(status, 401 | 403)
+    }
+    /// The event that joins all channels at once, from the token's text; none: each channel has a join of its own.
+    fn join_all(&self, token: &str) -> Option<String> {
+        let _ = token;
+        None
+    }
+    /// What an ack to `join_all` says; `me`: who we are.
+    fn joined_as(&self, args: &str, me: &str) -> JoinAnswer {
+        let _ = me;
+        self.join_answer(args)
+    }
+    /// The event whose echo proves that we are in a channel's room.
+    fn probe(&self, channel: &str) -> Option<String> {
+        let _ = channel;
+        None
+    }
+    /// The event that keeps a session alive, and its period in milliseconds.
+    fn keepalive(&self) -> Option<(&'static str, u64)> {
+        None
+    }
+    /// The event that says that we write in a channel, or in a thread of it, or do so no more.
+    fn typing(&self, channel: &str, thread: Option<&str>, on: bool) -> Option<String> {
+        let _ = (channel, thread, on);
+        None
+    }
+    /// The event that says that we have read a channel.
+    fn read_mark(&self, channel: &str) -> Option<String> {
+        let _ = channel;
+        None
+    }
+    /// A history that is listed newest first, by offset, where it is; none: oldest first, after a message.
+    fn timeline(&self) -> Option<&dyn Timeline> {
+        None
+    }
+    /// Posts as `post` does; `about`: the message that it is about, in whose thread it belongs.
+    fn post_about(&self, channel: &str, about: Option<&str>, text: &str, reply_to: Option<&str>, key: &str) -> Request {
+        let _ = about;
+        self.post(channel, text, reply_to, key)
+    }
+}
+
+/// A history that is listed newest first, by offset. Offsets shift when messages come and go, so places in it are times:
+/// an id begins with the time of its message, and the time alone is a place too.
+pub trait Timeline {
+    /// The time in an id or a place; none: it is no id of this dialect.
+    fn time(&self, id: &str) -> Option<u64>;
+    /// The place right behind all that was written until this millisecond since 1970.
+    fn place(&self, wall_ms: u64) -> String;
+    /// The place right behind a message.
+    fn behind(&self, id: &str) -> String;
+    /// The thread in which a message stands, by its id.
+    fn thread_of<'a>(&self, id: &'a str) -> Option<&'a str>;
+    /// The id of a message whose row could not be read whole: its bare id and a time that is near.
+    fn id_at(&self, time: u64, bare: &str) -> String;
+    /// Whether two ids name one message, though one of them may lack its time.
+    fn is_same(&self, one: &str, other: &str) -> bool;
+    /// Asks for rows of a channel or of a thread, newest first.
+    fn page(&self, channel: &str, thread: Option<&str>, skip: usize, limit: usize) -> Request;
+    /// What a row says beside its message: when its thread was last answered.
+    fn threads(&self, body: &[u8], each: &mut dyn FnMut(&str, u64));
+    /// Asks for what rows leave out of a message.
+    fn detail(&self, channel: &str, id: &str) -> Request;
+    /// Adds what was left out.
+    fn detailed(&self, body: &[u8], message: &mut Incoming<'_>);
+}
+
+/// How long a token serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tokens {
+    /// One for each handshake: none is offered twice.
+    Fresh,
+    /// One for all handshakes until it nears its end, or the guild lets a doubt arise: mints are rationed.
+    Kept {
+        /// No mint sooner than this after the last.
+        spacing_ms: u64,
+        /// A 429 without a time asks for so long.
+        wait_ms: u64,
+    },
 }
 
 /// A request of a dialect: the link adds bearer, deadline and ticket.
@@ -77,6 +168,10 @@ pub struct Minted {
     pub token: String,
     /// How long it lives, if that was said.
     pub life_ms: Option<u64>,
+    /// Who we are, where the guild says so.
+    pub me: Option<String>,
+    /// Why the guild lets nobody in with it, where it says so.
+    pub barred: Option<&'static str>,
 }
 
 /// One row of the channel list.
@@ -126,6 +221,15 @@ pub enum Heard<'a> {
     Unreadable(Malformed),
     /// A join was denied: of this channel, or of one that is not named.
     Denied(Option<String>, String),
+    /// What an author sent to a channel's room came back: where we are the author, it is the probe's echo.
+    Echo {
+        /// The channel.
+        channel: Cow<'a, str>,
+        /// The author's id.
+        author: Cow<'a, str>,
+    },
+    /// The channel list is another one now.
+    Relist,
     /// Nothing of ours.
     Other,
 }
@@ -140,6 +244,30 @@ pub enum Row<'a> {
     Message(Incoming<'a>, usize),
     /// One that could not be read: only its id, if even that.
     Unreadable(Option<String>, Malformed),
+}
+
+impl Incoming<'_> {
+    /// The same, owned.
+    #[must_use]
+    pub fn into_owned(self) -> Incoming<'static> {
+        let own = |text: Cow<'_, str>| -> Cow<'static, str> { Cow::Owned(text.into_owned()) };
+        Incoming {
+            id: own(self.id),
+            channel: own(self.channel),
+            author: own(self.author),
+            author_name: self.author_name.map(own),
+            bot: self.bot,
+            text: own(self.text),
+            reply_to: self.reply_to.map(own),
+            nonce: self.nonce.map(own),
+            mentions: self.mentions.map(|ids| ids.into_iter().map(own).collect()),
+            attachments: self.attachments,
+            at: own(self.at),
+            thread: self.thread.map(own),
+            asks_nothing: self.asks_nothing,
+            has_more: self.has_more,
+        }
+    }
 }
 
 /// A message as it came, borrowed from its JSON.
@@ -169,4 +297,8 @@ pub struct Incoming<'a> {
     pub at: Cow<'a, str>,
     /// The thread it stands in.
     pub thread: Option<Cow<'a, str>>,
+    /// Nobody is to answer it, whatever it says.
+    pub asks_nothing: bool,
+    /// Something of it was left out, and can be asked for.
+    pub has_more: bool,
 }

@@ -3,7 +3,7 @@
 
 use super::{Found, Step, Verdict, against_date};
 use crate::call::{Answer, Call, Method, Ticket, Worker};
-use crate::dialect::{self, ChannelRow, Dialect};
+use crate::dialect::{self, ChannelRow, Dialect, Tokens};
 use crate::journal::Kept;
 use crate::link::answers::{is_array, refused_call, unreadable};
 use crate::moment::{Moment, Now, sooner};
@@ -134,7 +134,9 @@ impl Examination {
                     }
                 }
                 Output::Dial { .. } => {
-                    if let Some(mint) = self.mint.clone().filter(|_| self.token.is_some() && self.held.is_none()) {
+                    if let Some(mint) =
+                        self.mint.clone().filter(|_| self.mints_anew() && self.token.is_some() && self.held.is_none())
+                    {
                         self.held = Some(output);
                         self.own.push_back(Output::Call(OWN_MINT, mint));
                         continue;
@@ -280,10 +282,15 @@ impl Examination {
         let verdict = if proven == total { Verdict::Good } else { Verdict::Unsure };
         self.push(verdict, seen);
         self.at = Some(Step::History);
-        match self.mint.clone() {
+        match self.mint.clone().filter(|_| self.mints_anew()) {
             Some(mint) => self.own.push_back(Output::Call(OWN_MINT, mint)),
             None => self.ask_history(),
         }
+    }
+
+    /// Whether another token may be asked for: a guild whose tokens are kept rations them.
+    fn mints_anew(&self) -> bool {
+        self.dialect.tokens() == Tokens::Fresh
     }
 
     /// Another token. Before the handshake: a mint that gives the first again would leave the next connection deaf, and a

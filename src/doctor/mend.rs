@@ -62,6 +62,19 @@ pub fn advice(reason: Reason, step: Step, agent: &Agent, guild: &Guild) -> Strin
             "correct guilds.{at}.center, .url and .paths, or look at \
             the guild's log"
         ),
+        Reason::AuthKeyRefused if guild.dialect.signs_in() => format!(
+            "correct agents.{name}.login, or write its password into {key} anew, then `guild-bridge reload`; an account \
+            that waits for an admin has to be accepted first"
+        ),
+        Reason::AuthConnectError | Reason::AuthDisconnected | Reason::AuthHttp401 | Reason::AuthExpired
+            if guild.dialect.signs_in() =>
+        {
+            format!(
+                "the guild refuses a token that it has just given {}: has the account a role, and the permission to use \
+                channels?",
+                agent.login.as_deref().unwrap_or(name)
+            )
+        }
         Reason::AuthKeyRefused => format!(
             "correct agents.{name}.id, or write the agent's key into {key} anew, then \
             `guild-bridge reload`; a wrong guilds.{at}.center can look the same"

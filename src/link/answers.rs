@@ -19,6 +19,11 @@ impl Link {
 
     pub(super) fn call(&mut self, purpose: Purpose, repeated: bool, step: &mut Step<'_>) {
         if !self.calls.has_bearer(step.now.at) {
+            if self.keeps_tokens() {
+                // the next attempt signs in; calls do not
+                let why = Why::new(Reason::AuthExpired, "the token has ended; the next attempt signs in");
+                return self.call_failed(&purpose, why, step);
+            }
             if let Some(purpose) = self.calls.hold(purpose, repeated) {
                 let why = Why::new(Reason::NetTimeout, "too many calls wait for a token already");
                 return self.call_failed(&purpose, why, step);
@@ -59,14 +64,18 @@ impl Link {
     /// A call but the mint came back: a 401 mints once and repeats once.
     pub(super) fn answered(&mut self, call: UnderWay, answer: Answer<'_>, step: &mut Step<'_>) {
         let unauthorised = matches!(&answer, Answer::Got(got) if got.status == 401);
-        if unauthorised && !call.repeated {
+        if unauthorised && self.keeps_tokens() {
+            self.doubt_token();
+        }
+        if unauthorised && !call.repeated && !self.keeps_tokens() {
             self.calls.drop_bearer();
             return self.call(call.purpose, true, step);
         }
         if unauthorised {
             let why = Why::new(Reason::AuthHttp401, "a call was answered 401 with a token minted for it");
             self.call_failed(&call.purpose, why.clone(), step);
-            if matches!(call.purpose, Purpose::Channels | Purpose::History(_)) && matches!(self.state, State::Up(_)) {
+            let reads = matches!(call.purpose, Purpose::Channels | Purpose::History(_) | Purpose::Walk(_));
+            if (reads || self.keeps_tokens()) && matches!(self.state, State::Up(_)) {
                 self.end_session(why, step);
             }
             return;
@@ -75,6 +84,7 @@ impl Link {
             Purpose::Handshake | Purpose::Bearer => {}
             Purpose::Channels => self.channels_answered(answer, call.sent, step),
             Purpose::History(page) => self.history_answered(page, answer, call.sent, step),
+            Purpose::Walk(walk) => self.walked(walk, answer, call.sent, step),
             Purpose::Post(key) => self.post_answered(&key, answer, step),
             Purpose::LookUp(look_up) => self.look_up_answered(look_up, answer, step),
             Purpose::Attachment { turn, id, path, .. } => self.attachment_answered(turn, id, path, answer),
@@ -86,10 +96,13 @@ impl Link {
             Purpose::Handshake | Purpose::Bearer => return None,
             Purpose::Channels => self.dialect.channels(),
             Purpose::History(page) => self.dialect.history(&page.channel, page.after.as_deref(), page.limit),
+            Purpose::Walk(walk) => walk.request(self.dialect.timeline()?),
+            Purpose::LookUp(page) if self.dialect.timeline().is_some() => page.request(self.dialect.timeline()?),
             Purpose::LookUp(page) => self.dialect.history(&page.channel, page.after.as_deref(), page.limit),
             Purpose::Post(key) => {
                 let item = self.outbox.items().find(|item| item.key == *key)?;
-                self.dialect.post(&item.channel, &item.text, item.reply_to.as_deref(), key)
+                let (about, reply_to) = (item.message.as_deref(), item.reply_to.as_deref());
+                self.dialect.post_about(&item.channel, about, &item.text, reply_to, key)
             }
             Purpose::Attachment { id, path, max_bytes, .. } => {
                 calls::into_file(self.dialect.attachment(id), path.clone(), *max_bytes)
@@ -106,6 +119,9 @@ impl Link {
             Purpose::Channels => self.channels_answered(Answer::Failed { why, sent: false }, step.now.at, step),
             Purpose::History(page) => {
                 self.history_answered(page.clone(), Answer::Failed { why, sent: false }, step.now.at, step);
+            }
+            Purpose::Walk(walk) => {
+                self.walked(walk.clone(), Answer::Failed { why, sent: false }, step.now.at, step);
             }
             Purpose::Attachment { turn, id, path, .. } => {
                 let answer = Answer::Failed { why, sent: false };

@@ -17,15 +17,22 @@ use std::time::Duration;
 
 impl Link {
     pub(super) fn begin_attempt(&mut self, step: &mut Step<'_>) {
+        if let Some(until) = self.mint_rests(step.now.at) {
+            return self.rest_until(until, "backoff", step.now.at);
+        }
         self.attempt = self.attempt.wrapping_add(1);
         self.tally.attempts += 1;
+        if let Some(fresh) = self.kept_token(step.now.at) {
+            return self.dial(fresh, 0, step);
+        }
         self.enter(State::Minting { since: step.now.at, tries: 0 }, step.now.at);
         self.mint(Purpose::Handshake, step);
     }
 
     pub(super) fn mint(&mut self, purpose: Purpose, step: &mut Step<'_>) {
         if let Ok(key) = &self.seat.agent.key {
-            let request = self.dialect.mint(&self.seat.agent.id, key);
+            let request = self.dialect.mint(self.account(), key);
+            self.signed_in_at = Some(step.now.at);
             self.calls.send(purpose, false, request, step);
         }
     }
@@ -36,7 +43,7 @@ impl Link {
             _ => return,
         };
         let fresh = match self.fresh(answer, sent, step) {
-            Ok(fresh) => fresh,
+            Ok(fresh) => self.keep_token(fresh),
             Err((why, outcome)) => return self.end_attempt(why, outcome, step),
         };
         match std::mem::replace(&mut self.state, State::Closed) {
@@ -62,17 +69,24 @@ impl Link {
         };
         match got.status {
             200 | 201 => {}
-            401 | 403 => {
+            status if self.dialect.refuses(status) => {
                 let why = Why::new(
                     Reason::AuthKeyRefused,
                     format!("the mint at {} answered {}", self.seat.guild.center, got.status),
                 );
                 return Err((why, Outcome::Failed(Class::KeyRefused)));
             }
+            429 => return Err(self.mint_limited(&got)),
             _ => return Err(refused_call("the mint", &got)),
         }
         let minted = self.dialect.minted(got.body, got.date_ms).map_err(|what| (unreadable(&got, &what), network))?;
-        if self.offered.contains(&minted.token) {
+        if let Some(barred) = minted.barred {
+            return Err((Why::new(Reason::AuthKeyRefused, barred), Outcome::Failed(Class::KeyRefused)));
+        }
+        if let Some(me) = minted.me {
+            self.known_as(me);
+        }
+        if !self.keeps_tokens() && self.offered.contains(&minted.token) {
             let why = Why::new(Reason::AuthCachedToken, "the mint answered with a token that was offered before");
             return Err((why, network));
         }
@@ -103,7 +117,9 @@ impl Link {
     pub(super) fn offer(&mut self, step: &mut Step<'_>) {
         let now = step.now.at;
         match std::mem::replace(&mut self.state, State::Closed) {
-            State::Dialling { wire, fresh, tries, until } if fresh.life().nears_end(now) && tries < REMINTS => {
+            State::Dialling { wire, fresh, tries, until }
+                if fresh.life().nears_end(now) && tries < REMINTS && !self.keeps_tokens() =>
+            {
                 self.state = State::Reminting { wire, tries: tries + 1, until };
                 self.mint(Purpose::Handshake, step);
             }
@@ -144,7 +160,12 @@ impl Link {
             session::Heard::Event(event) => self.event(&event, step),
             session::Heard::Ack(id, args) => self.join_ack(id, args, step),
             session::Heard::Odd(malformed) => self.odd(malformed, text),
-            session::Heard::Over(why) => self.end_session(why, step),
+            session::Heard::Over(why) => {
+                if matches!(why.reason, Reason::AuthDisconnected | Reason::AuthConnectError) {
+                    self.doubt_token();
+                }
+                self.end_session(why, step);
+            }
         }
     }
 
@@ -226,9 +247,12 @@ impl Link {
             let goodbye = cable.session.goodbye();
             step.out.push_back(Output::HangUp(line, goodbye));
         }
-        self.calls.forget(|purpose| matches!(purpose, Purpose::Handshake | Purpose::Channels | Purpose::History(_)));
+        self.calls.forget(|purpose| {
+            matches!(purpose, Purpose::Handshake | Purpose::Channels | Purpose::History(_) | Purpose::Walk(_))
+        });
         self.history.forget();
         self.live_since = None;
+        self.writing.session_over();
         for channel in &mut self.channels {
             channel.session_over();
         }

@@ -26,6 +26,8 @@ pub enum Purpose {
     Channels,
     /// A page of a channel's history.
     History(Page),
+    /// A step of a reading of a history that is listed newest first.
+    Walk(Box<super::walk::Walk>),
     /// A post, by its key.
     Post(String),
     /// A page of history in which a post is looked up.

@@ -2,6 +2,7 @@
 
 use super::oldest::Oldest;
 use super::recall::Recall;
+use super::walk::Hint;
 use crate::budget;
 use crate::dialect::ChannelRow;
 use crate::lane::{Lane, Place};
@@ -27,6 +28,10 @@ pub struct Channel {
     pub lane: Lane,
     /// What stands before the first join.
     pub gate: Gate,
+    /// We are to find out whether we are in its room.
+    pub probe_due: bool,
+    /// Where reading goes on, where history is listed newest first and more of it is there.
+    pub hint: Option<Hint>,
     /// Proven on the present connection, and when.
     pub proven: Option<Moment>,
     /// Misses on the present connection since the socket last brought something here.
@@ -110,6 +115,8 @@ impl Channel {
             conv,
             lane: Lane::at(place),
             gate,
+            probe_due: false,
+            hint: None,
             proven: None,
             misses: 0,
             baseline: false,
@@ -134,6 +141,7 @@ impl Channel {
     /// A session ended: whatever was joined and proven is not any more.
     pub fn session_over(&mut self) {
         self.join = Join::default();
+        self.probe_due = false;
         self.proven = None;
         self.misses = 0;
         self.doubt();
@@ -144,6 +152,7 @@ impl Channel {
         self.doubts = self.doubts.wrapping_add(1);
         self.baseline = false;
         self.wanted = false;
+        self.hint = None;
         self.goes_on = false;
         self.oldest = Oldest::Unasked;
         self.lane.reread();

@@ -22,7 +22,7 @@ pub(super) const FAILED_MS: std::ops::RangeInclusive<u64> = 2_000..=60_000;
 #[derive(Default)]
 pub struct Reading {
     /// A page is under way or held.
-    busy: bool,
+    pub(super) busy: bool,
     /// No page before this.
     not_before: Option<Moment>,
     /// `not_before` is when the guild can be believed to have heard a join: an answer ends the wait.
@@ -68,7 +68,7 @@ impl Brought {
 
 impl Link {
     pub(super) fn read_deadline(&self) -> Option<Moment> {
-        let room = self.has_room();
+        let room = self.has_room_to_read();
         let wanted = !self.history.busy && self.channels.iter().any(|channel| readable(channel, room));
         self.history.not_before.filter(|_| wanted)
     }
@@ -76,6 +76,13 @@ impl Link {
     /// Room in the window for what history or the socket brings.
     pub(super) fn has_room(&self) -> bool {
         self.window_holds_less_than(1)
+    }
+
+    /// Room for what the next page brings. A walk to the place for each single message would be a long way: there, a third
+    /// of the window has to be free (what is held takes half of it at most).
+    fn has_room_to_read(&self) -> bool {
+        let waiting = || self.channels.iter().map(|channel| channel.lane.waiting()).sum::<usize>();
+        self.has_room() && (self.dialect.timeline().is_none() || waiting() * 3 < budget::WINDOW_MESSAGES * 2)
     }
 
     /// Room for what cannot be given before history was read: half of the window stays free for that reading.
@@ -98,7 +105,7 @@ impl Link {
             return;
         }
         let count = self.channels.len();
-        let (first, room) = (self.history.turn, self.has_room());
+        let (first, room) = (self.history.turn, self.has_room_to_read());
         let ready = |at: &usize| {
             self.channels.get(*at).is_some_and(|channel| readable(channel, room) && join_heard(channel, now))
         };
@@ -115,7 +122,11 @@ impl Link {
         self.history.busy = true;
         self.history.for_a_join = false;
         self.history.not_before = gently.then(|| now.after_ms(1_000 / budget::HISTORY_CALLS_PER_S));
-        self.call(Purpose::History(page), false, step);
+        let purpose = match self.walk(at, page.clone(), now) {
+            Some(walk) => Purpose::Walk(Box::new(walk)),
+            None => Purpose::History(page),
+        };
+        self.call(purpose, false, step);
     }
 
     /// Nothing can be read now, but something can once a join has been heard.
@@ -200,23 +211,30 @@ impl Link {
             // what the socket brought between this page and the doubt stands behind its end: the next reading tells
             channel.goes_on = false;
         } else if brought.rows < page.limit || brought.passed == 0 {
-            let end = channel.lane.read_to_end();
-            let forgotten = self.done_before.remove(&page.channel).is_some_and(|done| !done.is_empty());
-            cut = !cut && (end.lost || end.unlisted > 0 || (channel.from_start && forgotten));
-            channel.from_start = false;
-            channel.wanted = end.again;
-            channel.goes_on = false;
-            channel.limit = budget::HISTORY_LIMIT;
-            channel.baseline = channel.baseline || channel.join_settles().is_some_and(|at| at <= sent);
-            if cut {
-                let detail = format!("{}: what was heard before is not all there any more", channel.name());
-                self.gap(Gap::HistoryCut, 1, Missing::within(&page.channel), &detail);
-            }
+            self.read_to_end(at, &page, sent, cut);
         }
     }
 
-    fn page_failed(&mut self, at: usize, why: Why, wait_ms: Option<u64>, step: &mut Step<'_>) {
+    /// A channel's history was read to its end, as it was when the page was `sent`; `cut`: that it was cut is counted already.
+    pub(super) fn read_to_end(&mut self, at: usize, page: &Page, sent: Moment, cut: bool) {
+        let Some(channel) = self.channels.get_mut(at) else { return };
+        let end = channel.lane.read_to_end();
+        let forgotten = self.done_before.remove(&page.channel).is_some_and(|done| !done.is_empty());
+        let cut = !cut && (end.lost || end.unlisted > 0 || (channel.from_start && forgotten));
+        channel.from_start = false;
+        channel.wanted = end.again;
+        channel.goes_on = false;
+        channel.limit = budget::HISTORY_LIMIT;
+        channel.baseline = channel.baseline || channel.join_settles().is_some_and(|at| at <= sent);
+        if cut {
+            let detail = format!("{}: what was heard before is not all there any more", channel.name());
+            self.gap(Gap::HistoryCut, 1, Missing::within(&page.channel), &detail);
+        }
+    }
+
+    pub(super) fn page_failed(&mut self, at: usize, why: Why, wait_ms: Option<u64>, step: &mut Step<'_>) {
         let rest = self.failure_rest(wait_ms);
+        self.history.busy = false;
         self.history.not_before = Some(step.now.at.after_ms(rest));
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.goes_on = false;
@@ -229,7 +247,7 @@ impl Link {
     }
 
     /// One row of a page.
-    fn row(&mut self, at: usize, page: &Page, row: Row<'_>, brought: &mut Brought, step: &mut Step<'_>) {
+    pub(super) fn row(&mut self, at: usize, page: &Page, row: Row<'_>, brought: &mut Brought, step: &mut Step<'_>) {
         brought.rows += 1;
         if page.seek {
             return self.seek_row(at, row, brought);
@@ -259,7 +277,7 @@ impl Link {
     }
 
     /// A message in history, or in a page that was too large, that cannot be kept.
-    fn pass_over(&mut self, at: usize, id: &str, gap: Gap, detail: &str) {
+    pub(super) fn pass_over(&mut self, at: usize, id: &str, gap: Gap, detail: &str) {
         let Some(channel) = self.channels.get_mut(at) else { return };
         if channel.lane.listed_known(id) {
             return;
@@ -292,6 +310,7 @@ impl Link {
         // a lane that is not followed was flooded: what the socket brought then was not kept
         let (baseline, name) = (channel.baseline && channel.lane.following(), channel.row.id.clone());
         let owned = self.judge(at, message, bytes, step);
+        let baseline = baseline && !message.asks_nothing;
         self.seen.insert(&in_channel(&name, id));
         if owned.is_some() {
             self.tally.replayed += 1;

@@ -106,6 +106,9 @@ impl Link {
                 format!("{} {}: {}", conv.key, text::Clipped(who), text::Clipped::to(&message.text, 400))
             });
         }
+        if message.asks_nothing {
+            return None;
+        }
         let Verdict::Asked { mention, bot } =
             verdict(agent, &self.seat.colleagues, channel.row.kind, message, own_posts)
         else {
@@ -154,6 +157,9 @@ impl Link {
         })?;
         let channel = self.channels.get_mut(at)?;
         let (message, replayed) = channel.lane.give(&id)?;
+        if self.dialect.typing(&channel.row.id, None, true).is_some() {
+            self.writing.begin(&channel.row.id, message.thread.as_deref(), &message.id);
+        }
         let mut conv = channel.conv.clone();
         if message.thread.is_some() {
             conv.key = text::conversation_key(&conv.guild, &conv.channel, message.thread.as_deref());

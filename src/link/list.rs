@@ -149,6 +149,13 @@ impl Link {
             let keep = self.seat.agent.backfill as usize;
             // what the journal lost may have been the place of any channel of the first list
             let recall = (self.lost_places && !self.listed_once).then(Recall::default);
+            if let Some(place) = self.first_place(&row.last, later_than_ms) {
+                let mut channel = Channel::new(&guild, row, place, Gate::Open);
+                self.keep_cursor(&channel, step);
+                channel.gate = Gate::Storing(step.awaited());
+                self.channels.push(channel);
+                return;
+            }
             match (self.listed_once, row.last.clone()) {
                 (true, _) if later_than_ms.is_none() => Channel::new(&guild, row, Place::default(), Gate::Open),
                 (_, Newest::Nothing) => Channel::new(&guild, row, Place::default(), Gate::Open),
@@ -190,17 +197,14 @@ impl Link {
     pub(super) fn compare(&mut self, sent: Moment, step: &mut Step<'_>) {
         let now = step.now.at;
         let mut lost = Vec::new();
-        for channel in &mut self.channels {
+        for at in 0..self.channels.len() {
+            let Some(channel) = self.channels.get(at) else { break };
             let settled = channel.join_settles().is_some_and(|at| at <= sent);
-            let known = match &channel.row.last {
-                Newest::Unsaid => false,
-                // nothing is left of a history that had something: it is read once, to count that
-                Newest::Nothing => channel.emptied || channel.lane.read().id.is_none(),
-                Newest::Id(id) => channel.lane.holds(id),
-            };
+            let (known, read_up) = (self.is_known(channel), self.is_read_up(channel));
+            let Some(channel) = self.channels.get_mut(at) else { break };
             if !known || channel.baseline {
                 channel.wanted = channel.wanted || !known || channel.lane.unsettled();
-            } else if settled && channel.lane.read().id.as_deref() == newest(&channel.row) {
+            } else if settled && read_up {
                 // history has nothing that is unknown here: what comes from now on has to come by the socket
                 channel.baseline = true;
                 let end = channel.lane.read_to_end();
@@ -231,12 +235,5 @@ impl Link {
         if let State::Up(live) = &mut self.state {
             live.list_at = now.after_ms(next.max(100));
         }
-    }
-}
-
-fn newest(row: &ChannelRow) -> Option<&str> {
-    match &row.last {
-        Newest::Id(id) => Some(id),
-        Newest::Nothing | Newest::Unsaid => None,
     }
 }

@@ -15,6 +15,8 @@ use crate::step::Step;
 const MISS_MS: u64 = 5_000;
 /// Messages at once that the socket may still bring.
 const SUSPECTS: usize = 64;
+/// A list that is said to be another one now is asked for so soon: what says so may come many times.
+const RELIST_MS: u64 = 500;
 /// Ids that the present socket brought, remembered to tell a miss from a race.
 const HEARD_IDS: usize = 1024;
 
@@ -36,6 +38,10 @@ pub struct Live {
     stable_at: Option<Moment>,
     /// Deaf or denied everywhere, and staying for history's sake: when the next attempt begins.
     pub retry_at: Option<Moment>,
+    /// When the session is to be kept alive next.
+    keepalive_at: Option<Moment>,
+    /// All channels were joined by one event.
+    pub joined_all: bool,
     /// `joined N channel(s)` was said.
     joins_told: bool,
     suspects: Vec<Suspect>,
@@ -71,6 +77,8 @@ impl Link {
             list_at: if known { now.after_ms(500) } else { now },
             stable_at: Some(now.after_ms(self.seat.timing.stable_ms)),
             retry_at,
+            keepalive_at: self.dialect.keepalive().map(|(_, period_ms)| now.after_ms(period_ms)),
+            joined_all: false,
             joins_told: false,
             suspects: Vec::new(),
             brought: Window::new(HEARD_IDS),
@@ -97,8 +105,10 @@ impl Link {
     /// Sends joins that are due, while the wire is idle.
     pub(super) fn joins(&mut self, step: &mut Step<'_>) {
         let now = step.now.at;
+        self.join_all(step);
+        let joins_each = self.kept_join().is_none();
         let State::Up(live) = &mut self.state else { return };
-        while live.cable.frames.is_empty() {
+        while joins_each && live.cable.frames.is_empty() {
             let Some(channel) = self.channels.iter_mut().find(|channel| channel.join_due(now)) else { break };
             let mut frames = Vec::new();
             let ack = live.cable.session.emit(&self.dialect.join(&channel.row.id), &mut frames);
@@ -116,6 +126,9 @@ impl Link {
     /// A join was answered.
     pub(super) fn join_ack(&mut self, ack: u32, args: &str, step: &mut Step<'_>) {
         let now = step.now.at;
+        if self.kept_join().is_some() {
+            return self.all_joined(ack, args, step);
+        }
         let Some(at) = self.channels.iter().position(|channel| channel.asked_under(ack)) else { return };
         let Some(channel) = self.channels.get_mut(at) else { return };
         match self.dialect.join_answer(args) {
@@ -155,6 +168,18 @@ impl Link {
                     .collect();
                 for at in denied {
                     self.denied(at, &why, step);
+                }
+            }
+            Heard::Echo { channel, author } => {
+                let at = self.channels.iter_mut().find(|at| at.row.id == channel && author == self.seat.agent.id);
+                if let Some(channel) = at {
+                    channel.prove(step.now.at);
+                    self.proven(false, step);
+                }
+            }
+            Heard::Relist => {
+                if let State::Up(live) = &mut self.state {
+                    live.list_at = live.list_at.min(step.now.at.after_ms(RELIST_MS));
                 }
             }
             Heard::Other => {}
@@ -215,7 +240,7 @@ impl Link {
     }
 
     /// The list is asked for as soon as the guild can have heard every join.
-    fn list_when_joins_settle(&mut self, now: Moment) {
+    pub(super) fn list_when_joins_settle(&mut self, now: Moment) {
         let waits = self.channels.iter().any(super::channel::Channel::waits_for_list);
         let settled = self.channels.iter().all(|channel| channel.join_settles().is_some_and(|at| at <= now));
         if let State::Up(live) = &mut self.state {
@@ -245,17 +270,33 @@ impl Link {
 
     pub(super) fn live_deadline(&self, live: &Live) -> Option<Moment> {
         // a join that waits for the frame before it is due when that has gone, not now
-        let waits = self.channels.iter().filter(|_| live.cable.frames.is_empty());
+        let idle = live.cable.frames.is_empty();
+        let waits = self.channels.iter().filter(|_| idle && !self.join_waits(live));
         let joins = waits.fold(None, |soonest, channel| sooner(soonest, channel.deadline()));
         let suspects = live.suspects.iter().map(|suspect| suspect.due).min();
         let soonest = sooner(sooner(live.cable.session.deadline(), joins), sooner(suspects, live.stable_at));
         let list = if self.listing() { None } else { Some(live.list_at) };
+        let renew = sooner(self.renew_at(), live.keepalive_at);
+        let soonest = sooner(soonest, sooner(renew, self.write_deadline().filter(|_| idle)));
         sooner(sooner(soonest, live.retry_at), sooner(list, self.read_deadline()))
     }
 
     pub(super) fn live_timers(&mut self, step: &mut Step<'_>) {
-        let now = step.now.at;
+        let (now, renew_at) = (step.now.at, self.renew_at());
         let State::Up(live) = &mut self.state else { return };
+        if renew_at.is_some_and(|at| at <= now) {
+            let why = Why::new(Reason::AuthExpired, "the token nears its end");
+            return self.end_attempt(why, Outcome::Expired, step);
+        }
+        if live.keepalive_at.is_some_and(|at| at <= now) {
+            live.keepalive_at = None;
+            if let Some((event, period_ms)) = self.dialect.keepalive() {
+                let mut frames = Vec::new();
+                live.cable.session.tell(event, &mut frames);
+                live.cable.frames.extend(frames);
+                live.keepalive_at = Some(now.after_ms(period_ms));
+            }
+        }
         if live.retry_at.is_some_and(|at| at <= now) {
             self.hang_up(step);
             self.begin_attempt(step);
@@ -311,6 +352,7 @@ impl Link {
         if live.retry_at.is_some() {
             return;
         }
+        self.doubt_token();
         self.deaf_sessions = self.deaf_sessions.saturating_add(1);
         self.tally.deaf += 1;
         let sessions = self.deaf_sessions;

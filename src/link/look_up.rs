@@ -5,8 +5,8 @@ use super::answers::{checked, unreadable};
 use super::calls::Purpose;
 use super::keep::Known;
 use crate::budget;
-use crate::call::Answer;
-use crate::dialect::{Incoming, Newest, Row};
+use crate::call::{Answer, Got};
+use crate::dialect::{Incoming, Newest, Request, Row, Timeline};
 use crate::journal::Record;
 use crate::outbox::Item;
 use crate::reason::{Reason, Why};
@@ -26,6 +26,8 @@ pub struct LookUp {
     pub after: Option<String>,
     /// Rows asked for.
     pub limit: usize,
+    /// Rows passed over, where history is listed newest first.
+    skip: usize,
     /// Pages read so far.
     pages: u32,
 }
@@ -36,13 +38,21 @@ struct Seen {
     rows: usize,
     last: Option<String>,
     found: Option<String>,
+    /// A row as old as the message that it is looked for behind.
+    reached: bool,
 }
 
 impl LookUp {
     /// The first page: behind what was known when the post was made, or where the last look-up was left.
     pub(super) fn of(item: Item) -> Self {
         let Item { key, channel, message: after, .. } = item;
-        Self { key, channel, after, limit: budget::HISTORY_LIMIT, pages: 0 }
+        Self { key, channel, after, limit: budget::HISTORY_LIMIT, skip: 0, pages: 0 }
+    }
+
+    /// The page that is asked for where history is listed newest first: of the thread that the post belongs in, if it does.
+    pub(super) fn request(&self, timeline: &dyn Timeline) -> Request {
+        let thread = self.after.as_deref().and_then(|about| timeline.thread_of(about));
+        timeline.page(&self.channel, thread, self.skip, self.limit)
     }
 
     fn on(self, after: Option<String>) -> Self {
@@ -58,7 +68,11 @@ impl Link {
         let got = match checked("history", answer) {
             Ok(got) => got,
             // the message that it was looked for behind is gone: from the oldest
-            Err(_) if matches!(status, 400 | 404 | 410) && look_up.after.is_some() => {
+            Err(_)
+                if matches!(status, 400 | 404 | 410)
+                    && look_up.after.is_some()
+                    && self.dialect.timeline().is_none() =>
+            {
                 return self.call(Purpose::LookUp(look_up.on(None)), false, step);
             }
             // there is no such channel for this agent any more: the post will be told so
@@ -73,6 +87,9 @@ impl Link {
         }
         if let Some(id) = seen.found {
             return self.posted(&look_up.key, Some(id), step);
+        }
+        if self.dialect.timeline().is_some() {
+            return self.look_back(look_up, &seen, &got, step);
         }
         if got.cut && seen.last.is_none() {
             return match (look_up.limit, got.first_id.as_deref()) {
@@ -98,6 +115,24 @@ impl Link {
         }
     }
 
+    /// The next page of a history that is listed newest first: until one is as old as what the post answers.
+    fn look_back(&mut self, look_up: LookUp, seen: &Seen, got: &Got<'_>, step: &mut Step<'_>) {
+        let (rows, ended) = (seen.rows, !got.cut && seen.rows < look_up.limit);
+        if ended || seen.reached {
+            return self.outbox.not_there(&look_up.key);
+        }
+        if look_up.pages >= PAGES {
+            return self.outbox.unknown(&look_up.key, step.now.at);
+        }
+        // a page without a whole row: a smaller one; a row that is too large alone is no post of ours
+        let (limit, skip) = match (rows, look_up.limit) {
+            (0, 2..) => (look_up.limit / 2, look_up.skip),
+            _ => (budget::HISTORY_LIMIT, look_up.skip + rows.max(1)),
+        };
+        let look_up = LookUp { limit, skip, pages: look_up.pages + 1, ..look_up };
+        self.call(Purpose::LookUp(look_up), false, step);
+    }
+
     fn look_at(&self, look_up: &LookUp, row: Row<'_>, seen: &mut Seen) {
         seen.rows += 1;
         match row {
@@ -106,6 +141,9 @@ impl Link {
                 if seen.found.is_none() && item.is_some_and(|item| self.is_post(item, &message)) {
                     seen.found = Some(message.id.to_string());
                 }
+                seen.reached |= self.dialect.timeline().is_some_and(|timeline| {
+                    look_up.after.as_deref().is_some_and(|after| timeline.time(&message.id) <= timeline.time(after))
+                });
                 seen.last = Some(message.id.into_owned());
             }
             Row::Unreadable(Some(id), _) => seen.last = Some(id),
@@ -147,7 +185,11 @@ impl Link {
             let claimed = self.own_posts.iter().any(|(id, known)| *known >= another && *id == *message.id);
             !claimed
                 && item.text.trim() == message.text.trim()
-                && item.reply_to.as_deref() == message.reply_to.as_deref()
+                && match (self.dialect.timeline(), item.reply_to.as_deref(), message.reply_to.as_deref()) {
+                    // what it answers may be gone meanwhile, and its time with it
+                    (Some(timeline), Some(one), Some(other)) => timeline.is_same(one, other),
+                    (_, one, other) => one == other,
+                }
         };
         message.author == self.seat.agent.id && message.nonce.as_deref().map_or_else(same, |nonce| nonce == item.key)
     }

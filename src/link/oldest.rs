@@ -85,7 +85,7 @@ impl Link {
         is_readable
     }
 
-    fn first_of(&self, got: &Got<'_>) -> Option<String> {
+    pub(super) fn first_of(&self, got: &Got<'_>) -> Option<String> {
         let mut first = None;
         let dialect = std::rc::Rc::clone(&self.dialect);
         dialect.history_rows(got.body, &mut |row| match row {

@@ -98,6 +98,7 @@ impl Link {
     }
 
     fn turn_over(&mut self, about: &About) {
+        self.written(&about.channel, &about.message);
         self.tally.delivered += 1;
         let was_open = self.open_before.get_mut(&about.channel).is_some_and(|open| open.remove(&about.message));
         self.open_before.retain(|_, open| !open.is_empty());
@@ -142,7 +143,12 @@ impl Link {
         let (agent, guild) = (self.seat.agent.name.clone(), self.seat.guild.name.clone());
         // what is known now is older than the post: it is looked up behind it
         let lane = self.channels.iter().find(|other| other.row.id == channel).map(|other| &other.lane);
-        let newest = lane.and_then(|lane| lane.newest()).map(str::to_owned);
+        let newest = lane.and_then(|lane| lane.newest());
+        // its place, and not the message: it belongs in no thread
+        let newest = newest.map(|id| match self.dialect.timeline() {
+            Some(timeline) => timeline.behind(id),
+            None => id.to_owned(),
+        });
         for (n, text) in parts.into_iter().enumerate() {
             let key = text::hash_id("gs_", &[&guild, &agent, channel, id, &n.to_string()]);
             let post = Post { key, text, reply_to: None, message: newest.clone() };

@@ -87,7 +87,7 @@ impl Link {
     }
 
     /// The search of a channel is over; `ended`: history was read as far as it had to be.
-    fn begin(&mut self, at: usize, ended: bool, step: &mut Step<'_>) {
+    pub(super) fn begin(&mut self, at: usize, ended: bool, step: &mut Step<'_>) {
         let Some(channel) = self.channels.get_mut(at) else { return };
         let Gate::Seeking(mut seek) = std::mem::replace(&mut channel.gate, Gate::Storing(u64::MAX)) else { return };
         let (name, id) = (channel.name().to_string(), channel.row.id.clone());

@@ -115,7 +115,7 @@ impl Relay {
             let guild = settings.guilds.iter().find(|guild| guild.name == *name)?;
             let link = match mine.iter().find(|seat| seat.guild.name == *name) {
                 None => Move::Connects,
-                Some(seat) => match [who(&seat.agent, agent), whereabouts(&seat.guild, guild)].concat() {
+                Some(seat) => match [who(seat, agent), whereabouts(&seat.guild, guild)].concat() {
                     same if same.is_empty() => Move::Keeps,
                     differs => Move::Reconnects(differs),
                 },
@@ -272,8 +272,15 @@ fn differing(fields: &[(&'static str, bool)]) -> Vec<&'static str> {
 }
 
 /// Who the agent is in a guild: a change reconnects it.
-fn who(a: &Agent, b: &Agent) -> Vec<&'static str> {
-    differing(&[("id", a.id != b.id), ("key", a.key != b.key), ("key_file", a.key_file != b.key_file)])
+fn who(seat: &Seat, b: &Agent) -> Vec<&'static str> {
+    let a = &seat.agent;
+    // where it signs in, the guild says its id
+    differing(&[
+        ("id", a.id != b.id && !seat.guild.dialect.signs_in()),
+        ("login", a.login != b.login),
+        ("key", a.key != b.key),
+        ("key_file", a.key_file != b.key_file),
+    ])
 }
 
 /// How the agent is asked: a change begins anew.
@@ -295,6 +302,7 @@ fn manner(a: &Agent, b: &Agent) -> Vec<&'static str> {
         name: _,
         guilds: _,
         id: _,
+        login: _,
         key_file: _,
         key: _,
         answer: _,

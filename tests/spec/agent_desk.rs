@@ -101,6 +101,7 @@ pub fn agent(name: &str, answer: Transport) -> settings::Agent {
         name: name.to_owned(),
         guilds: vec!["acme".to_owned()],
         id: name.to_owned(),
+        login: None,
         names: Vec::new(),
         key_file: PathBuf::from("/nonexistent"),
         key: Ok(Secret::new("k")),

@@ -39,6 +39,7 @@ mod loopback;
 mod lossy;
 mod metrics;
 mod notify;
+mod open_webui;
 mod outage;
 mod outbox;
 #[cfg(feature = "page")]

@@ -102,6 +102,7 @@ impl World {
             name: name.into(),
             guilds: guilds.iter().map(|g| (*g).into()).collect(),
             id: name.into(),
+            login: None,
             names: Vec::new(),
             key_file: format!("/keys/{name}").into(),
             key: Ok(Secret::new(key)),

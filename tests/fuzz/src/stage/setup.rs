@@ -123,6 +123,7 @@ fn agent(name: &str, guilds: &[String], secrets: &Secrets, feed: &mut Feed<'_>) 
         name: name.into(),
         guilds: if bits & 1 == 0 { guilds.to_vec() } else { guilds.iter().take(1).cloned().collect() },
         id: name.into(),
+        login: None,
         names: vec!["bot".into()],
         key_file: format!("/keys/{name}").into(),
         key: match bits & 0x82 {

@@ -1,0 +1,7 @@
+//! The dialect `open-webui`: frames that the real server sent, and stories on a simulated one.
+
+mod frames;
+mod server;
+mod silent;
+mod stage;
+mod told;

@@ -1,0 +1,176 @@
+//! The eight silent forms: each ends in the right state and reason, and is mended without losing or doubling a message.
+
+use super::server::ALICE;
+use super::stage::{Stage, settings};
+use guild_bridge::secret::Secret;
+
+/// Says something and waits for the one answer to it.
+fn answers(stage: &mut Stage, text: &str, within_ms: u64) {
+    stage.server.say("general", ALICE, text, None);
+    answered(stage, text, within_ms);
+}
+
+fn answered(stage: &mut Stage, text: &str, within_ms: u64) {
+    let want = format!("re: {text}");
+    let count = |stage: &Stage| stage.server.posted("general").iter().filter(|(said, ..)| *said == want).count();
+    assert!(stage.run_till(within_ms, |stage| count(stage) > 0), "{text} is not answered: {:?}", stage.status());
+    stage.run(120_000);
+    assert_eq!(count(stage), 1, "{text} is answered once");
+}
+
+#[test]
+fn a_token_that_the_server_does_not_know_any_more_is_found_out_by_the_join_and_another_is_signed_in_for() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    // the server's secret changed while it was down: nobody told anybody
+    stage.server.stamp += 1;
+    stage.server.sockets.clear();
+    stage.drop_lines();
+    let dials = stage.dials;
+    assert!(
+        stage.run_till(10_000, |stage| stage.status().reason == Some("auth.connect_error")),
+        "{:?}",
+        stage.status()
+    );
+    assert_eq!((stage.status().state, stage.dials), ("backoff", dials + 1));
+    stage.run_live();
+    answers(&mut stage, "hello", 10_000);
+    assert_eq!(stage.server.sign_ins.len(), 2);
+}
+
+#[test]
+fn a_token_that_ends_is_renewed_a_minute_before_and_nothing_is_lost() {
+    let mut stage = Stage::new();
+    stage.server.life_s = Some(600);
+    stage.run_live();
+    stage.run(535_000);
+    assert_eq!(stage.server.sign_ins.len(), 1);
+    for n in 0..20 {
+        stage.server.say("general", ALICE, &format!("word {n}"), None);
+        stage.run(1_000);
+    }
+    stage.run(120_000);
+    assert_eq!(stage.server.sign_ins.len(), 2, "signed in for again within its last minute");
+    let wanted: Vec<String> = (0..20).map(|n| format!("word {n}")).collect();
+    assert_eq!(stage.heard(), wanted);
+    assert_eq!(stage.server.posted("general").len(), 20);
+}
+
+#[test]
+fn an_account_that_waits_for_an_admin_is_refused_and_live_once_it_is_accepted() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    stage.server.role = "pending";
+    stage.server.revoke();
+    assert!(stage.run_till(30_000, |stage| stage.status().state == "refused"), "{:?}", stage.status());
+    let link = stage.status();
+    assert_eq!(link.reason, Some("auth.key_refused"));
+    assert!(link.detail.contains("pending"), "{}", link.detail);
+    stage.server.say("general", ALICE, "while away", None);
+    stage.run(300_000);
+    stage.server.role = "user";
+    answered(&mut stage, "while away", 2_700_000);
+    assert_eq!(stage.status().state, "live");
+}
+
+#[test]
+fn a_wrong_password_is_refused_and_a_reload_with_the_right_one_mends_it() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    stage.server.password = "another".into();
+    stage.server.revoke();
+    assert!(stage.run_till(30_000, |stage| stage.status().state == "refused"), "{:?}", stage.status());
+    assert_eq!(stage.status().reason, Some("auth.key_refused"));
+    let mut right = settings();
+    right.agents[0].key = Ok(Secret::new("another"));
+    let client = guild_bridge::port::Client(1);
+    let now = guild_bridge::moment::Now { at: guild_bridge::moment::Moment(stage.at), wall_ms: stage.at };
+    let command = guild_bridge::port::Command::Reload(Box::new(right));
+    stage.relay.handle(guild_bridge::port::Input::Control(client, command), now);
+    answers(&mut stage, "hello", 40_000);
+}
+
+#[test]
+fn an_account_without_the_permission_has_a_good_ack_and_is_found_out_by_the_list() {
+    let mut stage = Stage::new();
+    stage.server.permitted = false;
+    assert!(stage.run_till(10_000, |stage| stage.status().reason == Some("auth.http_401")), "{:?}", stage.status());
+    assert_eq!(stage.status().state, "backoff");
+    stage.run(3_600_000);
+    assert_eq!(stage.server.refused, 0, "no 429 of our own making");
+    stage.server.permitted = true;
+    stage.run_live();
+    answers(&mut stage, "hello", 10_000);
+}
+
+#[test]
+fn a_good_ack_that_lets_nobody_in_is_not_live_and_history_answers_meanwhile() {
+    let mut stage = Stage::new();
+    stage.server.deaf_joins = true;
+    stage.run(30_000);
+    let link = stage.status();
+    assert_eq!((link.state, link.channels_proven), ("unproven", 0));
+    answers(&mut stage, "through history", 60_000);
+    stage.server.say("general", ALICE, "again", None);
+    stage.run_till(120_000, |stage| stage.status().state == "deaf");
+    assert_eq!(stage.status().reason, Some("deaf.history"));
+    stage.server.deaf_joins = false;
+    stage.run(400_000);
+    answers(&mut stage, "hello", 60_000);
+    stage.run_live();
+}
+
+#[test]
+fn a_channel_that_comes_later_is_joined_though_nothing_tells_of_it() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    stage.server.add_channel("later");
+    stage.server.say("later", ALICE, "before the join", None);
+    stage.run_till(70_000, |stage| stage.status().channels_proven == 3);
+    stage.run(10_000);
+    stage.server.say("later", ALICE, "after it", None);
+    stage.run(5_000);
+    let said: Vec<String> = stage.server.posted("later").into_iter().map(|(said, ..)| said).collect();
+    assert_eq!(said, ["re: before the join", "re: after it"]);
+}
+
+#[test]
+fn a_direct_message_that_was_hidden_and_is_revived_is_joined_again() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    stage.server.channels[1].listed = false;
+    stage.server.sockets.values_mut().for_each(|socket| socket.rooms.retain(|room| room != "dm"));
+    stage.run(130_000);
+    assert_eq!(stage.status().channels_total, 1);
+    // it is listed again, and whoever hid it is not in its room
+    stage.server.say("dm", ALICE, "are you there?", None);
+    stage.run(130_000);
+    stage.server.say("dm", ALICE, "good", None);
+    stage.run(5_000);
+    let said: Vec<String> = stage.server.posted("dm").into_iter().map(|(said, ..)| said).collect();
+    assert_eq!(said, ["re: are you there?", "re: good"]);
+}
+
+#[test]
+fn after_41_the_websocket_stays_open_and_pings_and_is_hung_up_all_the_same() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    let dials = stage.dials;
+    stage.server.revoke();
+    stage.run(1_000);
+    assert_eq!(stage.status().reason, Some("auth.disconnected"));
+    assert!(stage.server.sockets.is_empty(), "it was hung up");
+    stage.run_live();
+    assert_eq!(stage.dials, dials + 1);
+    answers(&mut stage, "hello", 10_000);
+}
+
+#[test]
+fn a_session_that_lost_its_token_in_silence_is_found_out_by_the_heartbeat() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    stage.server.stamp += 1;
+    assert!(stage.run_till(31_000, |stage| stage.status().state != "live"), "{:?}", stage.status());
+    stage.run_live();
+    answers(&mut stage, "hello", 10_000);
+}
