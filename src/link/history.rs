@@ -323,10 +323,13 @@ impl Link {
         }
     }
 
-    /// Whether the list names a newest message that is unknown here: there is something to read, wherever it begins.
+    /// Whether the list names a newest message that is unknown here: there is something to read, wherever it begins. The one
+    /// before the place is newest where the place's own was deleted.
     fn begins_anew(&self, at: usize) -> bool {
         let Some(channel) = self.channels.get(at) else { return false };
-        let known = |id: &str| channel.lane.holds(id) || self.seen.contains(&in_channel(&channel.row.id, id));
+        let before = channel.lane.read().before.as_deref();
+        let in_lane = |id: &str| channel.lane.holds(id) || before == Some(id);
+        let known = |id: &str| in_lane(id) || self.seen.contains(&in_channel(&channel.row.id, id));
         matches!(&channel.row.last, Newest::Id(id) if !known(id))
     }
 

@@ -1,5 +1,7 @@
 //! What cannot be kept is counted by its reason, at whatever moment the daemon is killed, and over restarts.
 
+mod doubtful;
+
 use crate::world::hall::Trouble;
 use crate::world::{Habit, What, World, mins, secs};
 use guild_bridge::agent::Said;
