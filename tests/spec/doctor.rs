@@ -1,4 +1,6 @@
-//! `doctor`: what needs no network. The walks themselves are in `tests/live/doctor.rs`.
+//! `doctor`: what needs no network. The walks of the real binary are in `tests/live/doctor.rs`.
+
+mod walk;
 
 use guild_bridge::config::load;
 use guild_bridge::doctor::mend::advice;
