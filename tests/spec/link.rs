@@ -3,6 +3,7 @@
 mod deaf;
 mod hostile;
 mod rejections;
+mod report;
 
 use crate::world::{Fault, Rejection, World, log, mins, secs};
 

@@ -1,6 +1,7 @@
 //! A socket that brings nothing while history does: how it is found out, and what it costs.
 
 use super::LINK;
+use crate::session::event;
 use crate::world::{Habit, What, World, mins, model, secs};
 
 /// What a client hears that offers one token in two handshakes, as naive ones do: the answer to each join.
@@ -102,6 +103,27 @@ fn what_the_socket_brings_within_5_s_of_history_is_no_miss() {
     w.run_for(mins(3));
     assert_eq!((w.story.count("> join general"), w.story.offered.len()), (1, 1));
     assert_eq!(w.answers("general").len(), 20);
+}
+
+#[test]
+fn a_message_that_the_socket_brings_seconds_behind_history_is_no_miss_and_clears_no_other() {
+    for other in [false, true] {
+        let mut w = World::chatty(22);
+        w.run_live();
+        w.run_for(mins(2));
+        let late = event(&mut w, "general", "alice", "late");
+        if other {
+            w.whisper("never brought");
+        }
+        let shown = if other { 2 } else { 1 };
+        w.run_till(secs(70), "history shows it", |w| w.heard().len() == shown);
+        w.run_for(secs(3));
+        assert_eq!((w.state(), w.reason()), ("live", "deaf.history"), "it has 5 s");
+        w.guild().inject(&late);
+        w.run_for(secs(30));
+        assert_eq!(w.story.count("> join general"), if other { 2 } else { 1 }, "{:?}", w.story.seen);
+        assert_eq!((w.state(), w.heard().len()), ("live", shown));
+    }
 }
 
 #[test]
