@@ -1,6 +1,6 @@
 //! Sentences of the contract that belong to no single file of `src`.
 
-use crate::world::{Habit, What, World, mins, secs};
+use crate::world::{Habit, What, World, log, mins, secs};
 use guild_bridge::agent::Said;
 use guild_bridge::dialect::{self, Row};
 use guild_bridge::port::Command;
@@ -119,6 +119,29 @@ fn cursors_of_a_removed_agent_are_kept_for_30_days() {
         w.start();
         w.run_for(mins(1));
         assert_eq!(w.heard(), heard, "after {days} days");
+    }
+}
+
+#[test]
+fn what_a_removed_agent_leaves_behind_is_said_to_be_given_up_where_it_is_something() {
+    for waits in [true, false] {
+        let mut w = World::chatty(6);
+        w.run_live();
+        if waits {
+            w.guild().trouble("post", 1, What::Status(422, None));
+        }
+        w.say("general", "alice", "known");
+        w.run_for(mins(1));
+        w.settings.agents.clear();
+        w.ask(Command::Reload(Box::new(w.settings.clone())));
+        w.run_for(mins(1));
+        w.kill();
+        w.clock_offset_ms += 31 * DAY_MS;
+        w.start();
+        w.run_for(mins(1));
+        let told = "asked: recruiter@acme is gone for 30 days: 0 replies and 1 letters of it are given up";
+        let said: Vec<String> = log::lines().into_iter().filter(|line| line.contains("given up")).collect();
+        assert_eq!(said, if waits { vec![told] } else { vec![] });
     }
 }
 

@@ -235,6 +235,20 @@ fn a_web_page_where_the_list_was_due_is_named_and_survived() {
 }
 
 #[test]
+fn a_message_whose_id_is_longer_than_128_bytes_is_none() {
+    for (length, heard) in [(128, vec!["hi"]), (129, vec![]), (900, vec![])] {
+        let mut w = World::chatty(29);
+        w.run_live();
+        let message = serde_json::json!({"id": "i".repeat(length), "channelId": "general", "authorId": "alice",
+                                         "text": "hi", "createdAt": "2026-11-23T15:24:16Z"});
+        w.guild().inject(&format!("42[\"message.created\",{message}]"));
+        w.run_for(secs(2));
+        assert_eq!(w.heard(), heard, "{length} bytes");
+        assert_eq!(w.reason(), if heard.is_empty() { "net.protocol" } else { "" }, "{length} bytes");
+    }
+}
+
+#[test]
 fn broken_json_in_a_page_of_history_is_survived() {
     let mut w = World::chatty(35);
     w.run_live();

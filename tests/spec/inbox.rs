@@ -3,7 +3,7 @@
 mod attempts;
 mod bots;
 
-use crate::world::{Habit, World, mins, secs, twice};
+use crate::world::{Fault, Habit, World, mins, secs, twice};
 use guild_bridge::agent::Said;
 use guild_bridge::reason::{Reason, Why};
 
@@ -224,6 +224,20 @@ fn attachments_are_fetched_before_the_turn_and_given_up_after_it() {
     assert_eq!(fetched[0], guild_bridge::message::Fetched::At(path));
     assert!(matches!(fetched[1], guild_bridge::message::Fetched::Not(_)), "{fetched:?}");
     assert_eq!((done, w.answers("general")), (vec![turn.id], vec!["re: look"]));
+}
+
+#[test]
+fn an_attachment_that_the_guild_refuses_has_no_path_and_says_why() {
+    let mut w = World::chatty(35);
+    w.settings.agents[0].attachment_bytes = Some(1_000);
+    w.run_live();
+    w.guild().model.faults.set_times(Fault::AttachmentStatus(404), 1);
+    w.guild().say_with("general", "alice", "look", &[("a1", 900), ("a2", 900)]);
+    w.run_for(secs(5));
+    let files = &w.agent().asked[0].turn.message.attachments;
+    assert_eq!(files[0].fetched, guild_bridge::message::Fetched::Not("the guild answered 404".into()));
+    assert!(matches!(files[1].fetched, guild_bridge::message::Fetched::At(_)), "{files:?}");
+    assert_eq!(w.answers("general"), ["re: look"]);
 }
 
 #[test]

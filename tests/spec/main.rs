@@ -32,6 +32,7 @@ mod gaps;
 mod http;
 mod inbox;
 mod journal;
+mod lane;
 mod letters;
 mod link;
 mod living;

@@ -116,6 +116,9 @@ fn a_link_that_fares_badly_is_seen_in_its_metrics_and_in_its_day() {
     assert!(text.lines().any(|there| there == line), "{text}");
     let days = w.days();
     let (link, agent) = (&days.links[0], &days.agents[0]);
+    let board_began_ms = crate::world::hall::WALL;
+    let (began_ms, ago_ms) = (days.step_began_ms - board_began_ms, board_began_ms + w.at - days.step_began_ms);
+    assert!(began_ms % days.step_ms == 0 && ago_ms < days.step_ms, "the last step begins at {began_ms} ms");
     assert_eq!((link.agent.as_str(), link.guild.as_deref(), agent.guild.as_deref()), ("recruiter", Some("acme"), None));
     let sum = |place: usize| link.steps.iter().map(|step| u32::from(step.shares[place])).sum::<u32>();
     assert!(sum(0) > 2 * 255 && sum(2) > 2 * 255 && sum(3) == 0, "half an hour of each: {:?}", link.steps);

@@ -1,6 +1,7 @@
 //! Who is addressed, and what a turn says.
 
 use crate::world::{World, mins, secs, twice};
+use guild_bridge::port::Command;
 use guild_bridge::settings::RespondTo;
 
 #[test]
@@ -72,6 +73,27 @@ fn a_reply_to_an_own_post_is_a_mention() {
     let other = w.say("general", "bob", "lunch?");
     w.guild().say_to("general", "alice", "thanks", &own);
     w.guild().say_to("general", "alice", "yes", &other);
+    w.run_for(secs(3));
+    assert_eq!(w.heard(), ["@recruiter hi", "thanks"]);
+}
+
+#[test]
+fn a_reply_to_what_the_agent_posted_before_it_was_removed_and_came_back_is_a_mention() {
+    let mut w = World::new(34);
+    w.run_live();
+    w.say("general", "alice", "@recruiter hi");
+    w.run_for(secs(3));
+    let own = w.guild().model.said_by("general", "recruiter")[0].id.clone();
+    // the place goes on: what was posted is not read again
+    (0..3).for_each(|n| drop(w.say("general", "bob", &format!("lunch {n}?"))));
+    w.run_for(mins(2));
+    let agent = w.settings.agents.pop().unwrap();
+    for agents in [vec![], vec![agent]] {
+        w.settings.agents = agents;
+        w.ask(Command::Reload(Box::new(w.settings.clone())));
+        w.run_for(mins(1));
+    }
+    w.guild().say_to("general", "alice", "thanks", &own);
     w.run_for(secs(3));
     assert_eq!(w.heard(), ["@recruiter hi", "thanks"]);
 }

@@ -82,6 +82,22 @@ fn a_channel_that_is_refused_for_a_moment_is_not_read_anew() {
 }
 
 #[test]
+fn a_channel_in_which_somebody_speaks_is_read_before_those_in_which_nobody_does() {
+    let mut w = World::chatty(46);
+    w.guild().model.options.last_message_id = false;
+    for n in 0..100 {
+        w.guild().model.add_channel(&format!("c{n:02}"), "channel", &["alice", "recruiter"]);
+    }
+    w.run_for(mins(2));
+    w.drop_lines();
+    w.run_till(secs(10), "every channel is joined", |w| w.link().channels_joined == 101);
+    w.run_for(20);
+    w.say("c77", "alice", "does anybody hear this?");
+    let took = w.run_till(mins(1), "it is answered", |w| !w.answers("c77").is_empty());
+    assert!(took < secs(2), "{took} ms: a hundred channels are read in twenty seconds");
+}
+
+#[test]
 fn a_list_that_is_rate_limited_is_waited_for() {
     let mut w = World::chatty(4);
     w.guild().trouble("channels", 1, What::Status(429, Some(20_000)));

@@ -53,6 +53,8 @@ fn bots_get_20_turns_in_60_s_of_a_conversation_and_the_rest_is_a_gap() {
     w.run_for(secs(20));
     assert_eq!((w.heard().len(), w.link().gaps), (22, 10));
     assert_eq!(w.link().gaps_by_reason.get("bot_budget"), Some(&10));
+    let told = w.link().last_gap.as_ref().unwrap().detail.clone();
+    assert!(told.contains("more than 20 bot messages within 60 s in acme.general"), "{told}");
     w.run_for(secs(60));
     w.say("general", "robo", "@recruiter later");
     w.run_for(secs(5));

@@ -125,6 +125,24 @@ fn a_message_of_somebody_else_under_our_key_is_not_our_post() {
 }
 
 #[test]
+fn where_the_guild_says_no_keys_the_echo_tells_that_a_post_is_stored_before_anybody_asks() {
+    let mut w = keyless(15, false);
+    w.guild().model.options.echo = true;
+    w.run_live();
+    w.guild().trouble("post", 1, What::Hangs);
+    w.say("general", "alice", "@recruiter hi");
+    w.run_for(secs(1));
+    assert_eq!((w.answers("general").len(), w.link().outbox_depth), (0, 1), "it has not arrived");
+    // it arrives late, and the echo is the first that is heard of it
+    let id = w.halls[0].model.said_by("general", "alice")[0].id.clone();
+    w.guild().say_to("general", "recruiter", "re: @recruiter hi", &id);
+    w.run_for(secs(1));
+    assert_eq!((w.link().replies_posted, w.link().outbox_depth), (1, 0));
+    w.run_for(mins(5));
+    assert_eq!((w.answers("general"), w.calls_of("post")), (vec!["re: @recruiter hi"], 1));
+}
+
+#[test]
 fn a_retry_after_the_guild_has_forgotten_its_keys_doubles_nothing() {
     let mut w = World::new(6);
     w.guild().model.options.echo = false;

@@ -121,6 +121,19 @@ fn who_comes_and_goes_is_told_by_name() {
 }
 
 #[test]
+fn an_agent_that_goes_with_its_guild_is_told_to_end_there_at_once() {
+    let mut w = World::chatty(36);
+    w.add_guild("spare");
+    w.add_agent("scout", &["acme", "spare"]);
+    w.run_live();
+    w.settings.agents.pop();
+    let goes = "will remove scout: its open turns have 5 s";
+    assert_eq!(plan(&mut w), [format!(r#"Done("{goes}")"#)]);
+    w.settings.guilds.pop();
+    assert_eq!(plan(&mut w), [format!(r#"Done("{goes}; ends at once in spare\nwill remove guild spare")"#)]);
+}
+
+#[test]
 fn a_plan_alone_changes_nothing_and_says_the_same_again() {
     let mut w = World::chatty(34);
     w.run_live();

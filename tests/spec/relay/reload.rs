@@ -185,6 +185,26 @@ fn an_agent_that_is_asked_another_way_is_given_its_open_turns_again() {
 }
 
 #[test]
+fn a_reload_that_changes_parallel_opens_so_many_turns_from_then_on() {
+    let mut w = World::chatty(27);
+    w.settings.agents[0].parallel = 1;
+    ["a", "b", "c"].iter().for_each(|id| w.guild().model.add_channel(id, "channel", &["alice", "recruiter"]));
+    w.run_live();
+    w.run_for(secs(5));
+    for parallel in [1, 3, 2] {
+        w.settings.agents[0].parallel = parallel;
+        reload(&mut w);
+        w.agent().habit = Habit::Hangs;
+        ["a", "b", "c"].iter().for_each(|id| drop(w.say(id, "alice", "hi")));
+        w.run_for(secs(2));
+        assert_eq!(w.agent().open.len(), usize::from(parallel));
+        w.agent().habit = Habit::Echo;
+        w.says("recruiter", Said::Here);
+        w.run_for(secs(5));
+    }
+}
+
+#[test]
 fn a_guild_that_is_removed_takes_its_turns_along_and_frees_the_agent() {
     let mut w = World::chatty(25);
     w.add_guild("other");
