@@ -151,7 +151,10 @@ pub const AGENT_QUEUE_LINES: usize = 256;
 pub const AGENT_QUEUE_BYTES: usize = 512 * 1024;
 /// Read at once from an agent, and what a line is charged for in `AGENT_READS_PER_S`.
 pub const AGENT_CHUNK_BYTES: usize = 4 * 1024;
-/// Lines and full chunks read in a second from one line agent; beyond it the agent waits, nothing is kept or dropped.
+/// Lines that a turn makes due, read as they come: that it was accepted, typing on and off, its reply or none.
+pub const AGENT_LINES_OF_A_TURN: u32 = 4;
+/// Other lines, and full chunks, read in a second from one line agent; beyond it the agent waits, nothing is kept or
+/// dropped.
 pub const AGENT_READS_PER_S: u32 = 200;
 /// Deadline of writing one line to an agent: one that does not read for so long is ended.
 pub const AGENT_WRITE_MS: u64 = 10_000;

@@ -4,7 +4,7 @@ use crate::agent_desk::{Dir, ONE, at_desk, none, reply, runs, until};
 use futures_lite::AsyncRead;
 use guild_bridge::agent::{Cancel, Said, Sent};
 use guild_bridge::budget;
-use guild_bridge::io::agent::lines::{Full, Line, Queue, Reader};
+use guild_bridge::io::agent::lines::{Full, Line, Queue, Reader, talk};
 use guild_bridge::io::clock;
 use guild_bridge::reason::{Reason, Why};
 use guild_bridge::settings::{Child, Transport};
@@ -140,6 +140,39 @@ fn a_flood_is_slowed_by_reading_slower() {
         let most = 3 * budget::AGENT_READS_PER_S;
         assert!((budget::AGENT_READS_PER_S..=most).contains(&count.get()), "{} in 2.5 s", count.get());
     });
+}
+
+/// One turn after the other: by the pace of other lines these were ten seconds.
+#[test]
+fn lines_that_turns_have_made_due_are_read_as_they_come() {
+    const TURNS: u32 = 10 * budget::AGENT_READS_PER_S;
+    let (mine, theirs) = std::os::unix::net::UnixStream::pair().unwrap();
+    let echo = std::thread::spawn(move || {
+        let mut lines = std::io::BufReader::new(&theirs);
+        let mut line = String::new();
+        while std::io::BufRead::read_line(&mut lines, &mut line).is_ok_and(|n| n > 0) {
+            std::io::Write::write_all(&mut &theirs, line.as_bytes()).unwrap();
+            line.clear();
+        }
+    });
+    smol::block_on(async {
+        let mine = smol::Async::new(mine).unwrap();
+        let (queue, mut heard) = (Queue::default(), 0);
+        queue.give("t_0", "0".into()).unwrap();
+        let hear = async |line| {
+            assert_eq!(line, Line::Text(heard.to_string(), 0));
+            heard += 1;
+            match heard {
+                TURNS => queue.close(),
+                next => queue.give(&format!("t_{next}"), next.to_string()).unwrap(),
+            }
+        };
+        let mut reader = Reader::new(&mine);
+        let talked = talk(&mut reader, &mine, &queue, hear);
+        assert!(clock::within(5_000, talked).await.is_some(), "it takes longer than 5 s");
+        assert_eq!(heard, TURNS);
+    });
+    echo.join().unwrap();
 }
 
 /// Bytes without end and without a newline; it counts what was read.

@@ -6,8 +6,9 @@ use crate::io::clock;
 use futures_lite::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, FutureExt, future};
 use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 use std::time::Duration;
 
 /// What was read.
@@ -21,7 +22,7 @@ pub enum Line {
     Cut,
 }
 
-/// Reads lines, never more than `budget::AGENT_READS_PER_S` a second.
+/// Reads lines: those that turns have made due as they come, others never more than `budget::AGENT_READS_PER_S` a second.
 pub struct Reader<R> {
     from: R,
     chunk: Vec<u8>,
@@ -29,19 +30,31 @@ pub struct Reader<R> {
     line: Vec<u8>,
     skipping: bool,
     pace: Pace,
+    due: Rc<Cell<u32>>,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads from here.
     pub fn new(from: R) -> Self {
-        Self { from, chunk: Vec::new(), at: 0, line: Vec::new(), skipping: false, pace: Pace::default() }
+        Self {
+            from,
+            chunk: Vec::new(),
+            at: 0,
+            line: Vec::new(),
+            skipping: false,
+            pace: Pace::default(),
+            due: Rc::default(),
+        }
     }
 
     /// The next line that is not blank; none at the end.
     pub async fn next(&mut self) -> Option<Line> {
         loop {
             if let Some(line) = self.cut_line() {
-                self.pace.one().await;
+                match self.due.get() {
+                    0 => self.pace.one().await,
+                    due => self.due.set(due - 1),
+                }
                 if line != Line::Text(String::new(), 0) {
                     return Some(line);
                 }
@@ -125,6 +138,8 @@ pub struct Full;
 pub struct Queue {
     waiting: RefCell<Waiting>,
     bell: (Sender<()>, Receiver<()>),
+    /// Lines that the agent may say because of the turns that it was given.
+    due: Rc<Cell<u32>>,
 }
 
 #[derive(Default)]
@@ -142,7 +157,7 @@ struct Entry {
 
 impl Default for Queue {
     fn default() -> Self {
-        Self { waiting: RefCell::default(), bell: bounded(1) }
+        Self { waiting: RefCell::default(), bell: bounded(1), due: Rc::default() }
     }
 }
 
@@ -187,6 +202,7 @@ impl Queue {
     /// Empty, and open again.
     pub fn renew(&self) {
         self.waiting.replace(Waiting::default());
+        self.due.set(0);
     }
 
     fn push(&self, entry: Entry) -> Result<(), Full> {
@@ -213,6 +229,10 @@ impl Queue {
                 let mut waiting = self.waiting.borrow_mut();
                 if let Some(entry) = waiting.lines.pop_front() {
                     waiting.bytes -= entry.line.len();
+                    if entry.turn.is_some() {
+                        let most = u32::from(budget::PARALLEL) * budget::AGENT_LINES_OF_A_TURN;
+                        self.due.set((self.due.get() + budget::AGENT_LINES_OF_A_TURN).min(most));
+                    }
                     return Some(entry.line);
                 }
                 if waiting.closed {
@@ -241,6 +261,7 @@ where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin,
 {
+    reader.due = queue.due.clone();
     let read = async {
         while let Some(line) = reader.next().await {
             hear(line).await;
