@@ -1,5 +1,6 @@
 // Commands on standard input, one JSON object a line; one answer each on standard output, in order.
 'use strict';
+const { flow } = require('./flow');
 const { change } = require('./options');
 
 const COMMANDS = {
@@ -12,6 +13,13 @@ const COMMANDS = {
       ids.push(message.id);
     }
     return { ids };
+  },
+  // Many messages, for measurements; answers when the last was sent.
+  flow,
+  // How many channels the newest session of each agent hears.
+  hearing({ realtime }) {
+    const sessions = [...realtime.guild.sockets.values()].filter((socket) => socket.data.agent);
+    return { hearing: Object.fromEntries(sessions.map((socket) => [socket.data.agent, socket.rooms.size - 1])) };
   },
   // Everything said in a channel, oldest first.
   messages({ store }, { channel = 'general' }) {

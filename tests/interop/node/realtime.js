@@ -105,6 +105,12 @@ class Realtime {
     this.guild.to(message.channelId).emit('message.created', message);
   }
 
+  // Bytes that wait for the sessions to read them.
+  unsent() {
+    const waiting = ({ writeBuffer, transport }) => writeBuffer.length * 512 + (transport.socket?.bufferedAmount ?? 0);
+    return Object.values(this.io.engine.clients).reduce((sum, engine) => sum + waiting(engine), 0);
+  }
+
   // How many sockets hear a channel.
   hearers(channel) {
     return this.guild.adapter.rooms.get(channel)?.size ?? 0;
