@@ -62,6 +62,7 @@ impl Class {
             | Reason::CfgFault
             | Reason::DiskDamaged
             | Reason::HostShort
+            | Reason::HostMemory
             | Reason::HostPage
             | Reason::Asked => Self::Network,
         }

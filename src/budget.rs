@@ -1,4 +1,7 @@
-//! Every bound of the daemon, each with its reason. A queue, buffer or count without one here does not pass review.
+//! Every bound of the daemon, each with its reason. A queue, buffer or count without one here does not pass review. What
+//! they come to for a configuration is in [`ceiling`].
+
+pub mod ceiling;
 
 /// Longest guild message taken (bytes of its JSON): `limits.message_bytes` by default.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
@@ -35,6 +38,8 @@ pub const TLS_SESSIONS: usize = 16;
 pub const CA_BYTES: u64 = 2 * 1024 * 1024;
 /// Certificates taken from one file of roots; Debian's bundle has 150.
 pub const CA_CERTIFICATES: usize = 512;
+/// Names and keys of the authorities that are kept of them; Debian's 144 have 62 KB. What is beyond is not trusted, and said.
+pub const ROOTS_BYTES: usize = 72 * 1024;
 /// Addresses of one name that are tried.
 pub const ADDRESSES: usize = 8;
 /// Lookups that wait for the one resolver: every link and both workers.
@@ -83,10 +88,16 @@ pub const TIMELINE_THREADS: usize = 256;
 /// People whom one message mentions; further ones are not looked at.
 pub const MENTIONS: usize = 64;
 
-/// Channels of one link; further ones are not joined, and counted.
+/// Channels of one link at most: `limits.channels`. By default the links share `CHANNELS_SHARED`; further ones are not
+/// joined, and counted. As many places are kept of channels that are not in the list now.
 pub const CHANNELS: usize = 1024;
-/// Places kept of channels that are not in the list now, for each link.
-pub const PLACES: usize = CHANNELS;
+/// Channels that all links share where `limits.channels` says nothing.
+pub const CHANNELS_SHARED: usize = 160;
+/// A link's channels where `limits.channels` says nothing and the links are many.
+pub const CHANNELS_LEAST: usize = 64;
+/// What a channel is planned with: its row, its conversation, two places, the beginning of its lane. A link whose channels
+/// have longer ids and names joins fewer.
+pub const CHANNEL_BYTES: usize = 1184;
 /// Links of one daemon.
 pub const LINKS: usize = 256;
 /// Agents of one daemon.
@@ -97,25 +108,43 @@ pub const ID_BYTES: usize = 128;
 pub const NAME_BYTES: usize = 128;
 /// Messages of one link that wait in memory with their text; what history can refill waits there.
 pub const WINDOW_MESSAGES: usize = 64;
-/// Bytes of text that wait in memory for one link.
+/// Bytes of text that wait in memory for the one link of a daemon: below them another message is taken, which may pass
+/// them. Ids that wait for history or an open turn may take half as much.
 pub const WINDOW_BYTES: usize = 128 * 1024;
+/// The same for all links of a daemon that has several: each has its part.
+pub const WINDOWS_BYTES: usize = 64 * 1024;
+/// A link's part of them where the links are many.
+pub const WINDOW_LEAST_BYTES: usize = 16 * 1024;
 /// Messages of one channel whose place in the history is not settled yet; ids only once their turn is done.
 pub const CHANNEL_ENTRIES: usize = 512;
+/// The same, where all channels of a link hold as much of that as they may together.
+pub const CHANNEL_ENTRIES_LEAST: usize = 16;
 /// Ids remembered for each link to know a message that came twice.
 pub const DEDUPE_IDS: usize = 4096;
 /// Own posts remembered for each link, to know a reply to them as a mention.
 pub const OWN_POSTS: usize = 256;
+/// Bytes of their ids: all of them where an id has 48 bytes, as most have fewer.
+pub const OWN_POST_BYTES: usize = 12 * 1024;
+/// Ids that the present socket brought, remembered for each link to tell a miss from a race.
+pub const BROUGHT_IDS: usize = 512;
 /// Keys of its last posts that a link remembers: those of a whole outbox that the journal kept.
 pub const POSTED_KEYS: usize = OUTBOX_POSTS;
 /// Replies that wait to be posted, for each link.
 pub const OUTBOX_POSTS: usize = 64;
-/// Bytes of replies that wait to be posted, for each link.
+/// Bytes of replies that wait to be posted, for the one link of a daemon: below them a turn is given, whose reply may pass
+/// them.
 pub const OUTBOX_BYTES: usize = 256 * 1024;
+/// The same for all links of a daemon that has several: each has its part, `OUTBOX_LEAST_BYTES` at least.
+pub const OUTBOXES_BYTES: usize = 92 * 1024;
+/// Room for the longest post that a guild takes, 4,000 UTF-16 units of three bytes, and what belongs to it.
+pub const OUTBOX_LEAST_BYTES: usize = 16 * 1024;
 /// Replies that the guild refused for good, kept for each link: a whole outbox that is refused, as where a channel is
 /// gone, fits. The oldest falls out.
 pub const LETTERS: usize = OUTBOX_POSTS;
-/// Bytes of text of such replies, for each link.
+/// Bytes of such replies, for the one link of a daemon.
 pub const LETTER_BYTES: usize = OUTBOX_BYTES;
+/// The same for all links of a daemon that has several: each has its part, `OUTBOX_LEAST_BYTES` at least.
+pub const LETTERS_BYTES: usize = OUTBOXES_BYTES;
 /// Letters that are listed at once, each with a part of its text: within `CONTROL_ANSWER_BYTES`; the rest are counted.
 pub const LETTERS_LISTED: usize = 256;
 /// What a guild says to a refusal, in a letter.
@@ -136,6 +165,8 @@ pub const REPLIES_KNOWN: usize = 64;
 pub const BOT_CONVERSATIONS: usize = 64;
 /// `send`s remembered by their id, for each agent.
 pub const SENDS: usize = 1024;
+/// Bytes of their ids and outcomes: all of them where the two have 100 bytes together.
+pub const SENDS_BYTES: usize = 160 * 1024;
 
 /// A line of `guild-agent/1`, an exec agent's standard output, an HTTP agent's answer.
 pub const REPLY_BYTES: usize = 64 * 1024;
@@ -234,6 +265,8 @@ pub const CALLS_QUEUED: usize = 64;
 /// Idle HTTP connection kept by the `call` worker: under the 5 s after which Node.js closes it.
 pub const HTTP_IDLE_MS: u64 = 4_000;
 
+/// A text or an answer beyond this waits until the loop has taken all that was posted before it.
+pub const LARGE_BYTES: usize = 16 * 1024;
 /// Happenings that wait for the loop; pumps wait when it is full.
 pub const HAPPENINGS: usize = 64;
 
@@ -290,6 +323,10 @@ pub const PAGE_REQUEST_BYTES: usize = 4 * 1024;
 pub const PAGE_HEADERS: usize = 48;
 /// How long a browser may take to ask, and to take an answer or a piece of one.
 pub const PAGE_MS: u64 = 10_000;
+/// While the heap is near its budget it is looked at so often, beside every happening.
+pub const SHED_LOOK_MS: u64 = 1_000;
+/// Meanwhile a piece of what an agent writes is read so often: `AGENT_CHUNK_BYTES`.
+pub const SHED_PIECE_MS: u64 = 100;
 /// Between two looks for a page that is open.
 pub const PAGE_LOOK_MS: u64 = 1_000;
 /// Between two looks at the days for it.

@@ -79,11 +79,13 @@ impl Gap {
             Self::Unreadable => ("unreadable", "a message that is not as the contract says"),
             Self::BotBudget => ("bot_budget", "more than 20 messages of bots within 60 s in a conversation"),
             Self::HistoryLong => ("history_long", "the end of a history was not found in 200 pages"),
-            Self::ChannelsOver => ("channels_over", "more than 1,024 channels are listed for an agent"),
+            Self::ChannelsOver => {
+                ("channels_over", "the guild lists more channels for an agent than `limits.channels` allows")
+            }
             Self::ChannelsUnread => ("channels_unread", "rows of the channel list that could not be read"),
             Self::PlacesForgotten => (
                 "places_forgotten",
-                "more than 1,024 channels left an agent's list; one that comes back may begin anew",
+                "more channels left an agent's list than may be joined; one that comes back may begin anew",
             ),
         }
     }

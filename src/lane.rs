@@ -2,7 +2,7 @@
 //! the socket behind it. It knows where the durable cursor stands and what is still open; it asks for nothing itself.
 
 use crate::budget;
-use crate::message::Message;
+use crate::message::{Author, Message};
 use std::collections::VecDeque;
 
 /// A place in a channel's history: right behind the message `id`, with the one before it, to see whether history was
@@ -41,6 +41,8 @@ pub struct Lane {
     owed: [Option<String>; 2],
     waiting: usize,
     waiting_bytes: usize,
+    /// Of the ids of all entries.
+    id_bytes: usize,
 }
 
 struct Entry {
@@ -63,6 +65,16 @@ pub enum Listed {
     New,
 }
 
+/// What a lane held when it let go: ids.
+pub struct LetGo {
+    /// Of messages that waited for a turn.
+    pub waiting: Vec<String>,
+    /// Of messages whose turn is open.
+    pub open: Vec<String>,
+    /// Of messages whose turn ended.
+    pub done: Vec<String>,
+}
+
 /// What the end of a reading means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReadToEnd {
@@ -75,6 +87,9 @@ pub struct ReadToEnd {
 }
 
 impl Lane {
+    /// What the first entries take.
+    pub const LEAST_BYTES: usize = 4 * size_of::<Entry>();
+
     /// A lane that begins right behind `cursor`; history has to be read from there.
     #[must_use]
     pub fn at(cursor: Place) -> Self {
@@ -91,6 +106,7 @@ impl Lane {
             owed: [None, None],
             waiting: 0,
             waiting_bytes: 0,
+            id_bytes: 0,
         }
     }
 
@@ -133,6 +149,12 @@ impl Lane {
     #[must_use]
     pub fn waiting_bytes(&self) -> usize {
         self.waiting_bytes
+    }
+
+    /// Bytes of its entries beside their texts, beyond the first ones'.
+    #[must_use]
+    pub fn entries_bytes(&self) -> usize {
+        (self.entries.capacity() * size_of::<Entry>()).saturating_sub(Self::LEAST_BYTES) + self.id_bytes
     }
 
     /// Whether messages wait for history to be read before they can be given.
@@ -179,10 +201,40 @@ impl Lane {
         self.entries.iter().skip(self.settled).map(|entry| entry.id.as_str())
     }
 
-    /// Whether the lane can take another message while its oldest is still open.
+    /// Whether the lane can take another message while its oldest is still open; `crowded`: all lanes of its link together
+    /// hold as much as they may, and a short one goes on.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.entries.len() < 2 * budget::CHANNEL_ENTRIES
+    pub fn has_room(&self, crowded: bool) -> bool {
+        self.entries.len() < if crowded { budget::CHANNEL_ENTRIES_LEAST } else { 2 * budget::CHANNEL_ENTRIES }
+    }
+
+    /// Who wrote what waits.
+    pub fn waiting_authors(&self) -> impl Iterator<Item = &Author> {
+        self.entries.iter().filter_map(|entry| match &entry.what {
+            What::Waiting { message, .. } => Some(&message.author),
+            What::Open | What::Done => None,
+        })
+    }
+
+    /// Lets go of everything behind the cursor: history brings it again. What only the socket has brought so far, history
+    /// has to list.
+    pub fn let_go(&mut self) -> LetGo {
+        let ids = |of: &mut dyn Iterator<Item = &str>| of.map(str::to_owned).collect();
+        let gone = LetGo {
+            waiting: ids(&mut self.waiting_ids()),
+            open: ids(&mut self.open_ids()),
+            done: ids(&mut self.done_ids()),
+        };
+        let heard = self.entries.iter().skip(self.settled).filter(|entry| matches!(entry.what, What::Waiting { .. }));
+        let heard: Vec<&Entry> = heard.collect();
+        let [first, last] = &mut self.owed;
+        if let (Some(oldest), Some(newest)) = (heard.first(), heard.last()) {
+            first.get_or_insert_with(|| oldest.id.clone());
+            *last = Some(newest.id.clone());
+        }
+        let owed = std::mem::take(&mut self.owed);
+        *self = Self { owed, cursor_moved: self.cursor_moved, ..Self::at(self.cursor.clone()) };
+        gone
     }
 
     /// The place is gone from history: reading goes on with the oldest that is kept.
@@ -199,6 +251,7 @@ impl Lane {
     /// The socket brought a new message. `None`: it asks for no turn.
     pub fn heard(&mut self, id: &str, message: Option<Box<Message>>) {
         self.count(message.as_deref());
+        self.make_room(id);
         self.entries.push_back(Entry { id: id.to_owned(), what: What::of(message, false) });
         if self.following {
             self.ready = self.entries.len();
@@ -206,15 +259,15 @@ impl Lane {
         self.trust();
     }
 
-    /// The socket brought a message for which there is no room: history will bring it again.
-    pub fn overflowed(&mut self, id: &str) {
+    /// The socket brought a message for which there is no room: history will bring it again. `crowded`: as in `has_room`.
+    pub fn overflowed(&mut self, id: &str, crowded: bool) {
         self.following = false;
         self.dropped = true;
         let [first, last] = &mut self.owed;
         first.get_or_insert_with(|| id.to_owned());
         *last = Some(id.to_owned());
         // nothing in front can settle while history cannot be read: what is done makes room, or it stays full for ever
-        if self.settled == 0 && !self.has_room() {
+        if self.settled == 0 && !self.has_room(crowded) {
             self.forget_done();
         }
     }
@@ -222,7 +275,7 @@ impl Lane {
     fn forget_done(&mut self) {
         for at in (self.settled..self.entries.len()).rev() {
             if self.entries.get(at).is_some_and(|entry| matches!(entry.what, What::Done)) {
-                self.entries.remove(at);
+                self.remove(at);
                 self.ready -= usize::from(at < self.ready);
                 self.old -= usize::from(at - self.settled < self.old);
             }
@@ -251,6 +304,7 @@ impl Lane {
     /// History lists a message that was not in this lane. `None`: it asks for no turn, or was done before.
     pub fn listed(&mut self, id: &str, message: Option<Box<Message>>) {
         self.count(message.as_deref());
+        self.make_room(id);
         self.entries.insert(self.settled, Entry { id: id.to_owned(), what: What::of(message, true) });
         self.ready += 1;
         self.settle(id);
@@ -259,6 +313,7 @@ impl Lane {
 
     /// History lists a message whose turn is open, begun before its channel left the list.
     pub fn listed_open(&mut self, id: &str) {
+        self.make_room(id);
         self.entries.insert(self.settled, Entry { id: id.to_owned(), what: What::Open });
         self.ready += 1;
         self.settle(id);
@@ -281,11 +336,25 @@ impl Lane {
         let (unlisted, settled) = (std::mem::take(&mut self.old), self.settled);
         for at in (settled..settled + unlisted).rev() {
             if self.entries.get(at).is_some_and(|entry| matches!(entry.what, What::Done)) {
-                self.entries.remove(at);
+                self.remove(at);
                 self.ready -= usize::from(at < self.ready);
             }
         }
         unlisted
+    }
+
+    /// Charges for an entry of this id. The row grows in steps: what would be twice as large is charged, too.
+    fn make_room(&mut self, id: &str) {
+        self.id_bytes += id.len();
+        if self.entries.len() == self.entries.capacity() {
+            self.entries.reserve_exact(if self.entries.is_empty() { 4 } else { 8 });
+        }
+    }
+
+    fn remove(&mut self, at: usize) {
+        if let Some(entry) = self.entries.remove(at) {
+            self.id_bytes -= entry.id.len();
+        }
     }
 
     /// The next message that may be given: settled, or brought by a socket that was followed; `busy` tells the threads
@@ -356,14 +425,15 @@ impl Lane {
     fn advance(&mut self) {
         while self.settled > 0 && self.entries.front().is_some_and(|entry| matches!(entry.what, What::Done)) {
             if let Some(entry) = self.entries.pop_front() {
+                self.id_bytes -= entry.id.len();
                 self.settled -= 1;
                 self.ready = self.ready.saturating_sub(1);
                 self.cursor.step(&entry.id);
                 self.cursor_moved = true;
             }
         }
-        if self.entries.is_empty() && self.entries.capacity() > 64 {
-            self.entries.shrink_to(16);
+        if self.entries.is_empty() && self.entries.capacity() > 4 {
+            self.entries.shrink_to(4);
         }
     }
 

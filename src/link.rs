@@ -1,6 +1,6 @@
 //! One agent in one guild: rest → mint → dial → greet → join → prove → live. Every end has a reason, every reason a rest.
 //! What it is and how it is driven stand here. Getting connected: `attempt`. Being heard: `live`, `channel`. Messages in:
-//! `list`, `seek`, `recall`, `history`, `intake`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `gaps`, `report`.
+//! `list`, `seek`, `recall`, `history`, `intake`, `shed`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `gaps`, `report`.
 
 pub mod answers;
 mod attachments;
@@ -21,6 +21,7 @@ mod posts;
 mod recall;
 mod report;
 mod seek;
+mod shed;
 mod sign_in;
 mod timeline;
 mod walk;
@@ -28,6 +29,7 @@ mod writing;
 
 use crate::backoff::Backoff;
 use crate::budget;
+use crate::budget::ceiling::{Pressure, Share};
 use crate::call::{Answer, Ticket};
 use crate::day::Day;
 use crate::dialect::{self, Dialect};
@@ -82,6 +84,8 @@ pub struct Seat {
     pub build_ms: u64,
     /// Its day is kept.
     pub watched: bool,
+    /// What it may hold.
+    pub share: Share,
 }
 
 /// One agent in one guild.
@@ -119,6 +123,8 @@ pub struct Link {
     history: history::Reading,
     outbox: Outbox,
     letters: Letters,
+    /// How the heap stands.
+    pressure: Pressure,
     gaps: gaps::Gaps,
     seen: Window,
     /// By message id.
@@ -238,8 +244,9 @@ impl Link {
             channels_over: 0,
             stored_upto: 0,
             history: history::Reading::default(),
-            outbox: Outbox::default(),
-            letters: Letters::default(),
+            outbox: Outbox::of(seat.share.outbox_bytes),
+            letters: Letters::of(seat.share.letter_bytes),
+            pressure: Pressure::Easy,
             gaps: gaps::Gaps::default(),
             seen: Window::new(budget::DEDUPE_IDS),
             own_posts: VecDeque::new(),
@@ -287,6 +294,8 @@ impl Link {
     pub fn reseat(&mut self, seat: Seat) {
         self.backoff.set_limits(seat.timing.backoff_base_ms, seat.timing.backoff_cap_ms);
         self.calls.set_guild(seat.guild_at);
+        self.outbox.set_share(seat.share.outbox_bytes);
+        self.letters.set_share(seat.share.letter_bytes);
         self.seat = seat;
         self.be_known();
     }

@@ -103,10 +103,14 @@ pub struct Message {
 }
 
 impl Message {
-    /// Bytes that it holds in memory, roughly: what the window's bound counts.
+    /// Bytes that it holds in memory: what the window's bound counts.
     #[must_use]
     pub fn bytes(&self) -> usize {
-        let files: usize = self.attachments.iter().map(|a| a.id.len() + a.name.len() + a.media_type.len() + 64).sum();
+        let files: usize = self
+            .attachments
+            .iter()
+            .map(|a| size_of::<Attachment>() + a.id.len() + a.name.len() + a.media_type.len())
+            .sum();
         let places = [&self.reply_to, &self.thread].into_iter().flatten().map(String::len).sum::<usize>();
         places
             + self.id.len()
@@ -115,7 +119,7 @@ impl Message {
             + self.author.id.len()
             + self.author.name.len()
             + files
-            + 160
+            + size_of::<Self>()
     }
 }
 

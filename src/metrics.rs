@@ -86,6 +86,21 @@ fn process(out: &mut String, status: &Status) {
     if process.heap_limit_bytes > 0 {
         single(out, "heap_limit_bytes", "gauge", "Heap that may be in use.", process.heap_limit_bytes as u64);
     }
+    single(
+        out,
+        "heap_shedding",
+        "gauge",
+        "1 while the heap is near that, and messages wait in history.",
+        process.shedding.into(),
+    );
+    single(out, "heap_sheds_total", "counter", "How often it came near, since the start.", process.sheds);
+    single(
+        out,
+        "heap_let_go_total",
+        "counter",
+        "Messages that were let go then, for history to bring again.",
+        process.let_go,
+    );
     single(out, "resident_memory_bytes", "gauge", "Resident set.", process.rss_bytes);
     single(
         out,

@@ -36,6 +36,14 @@ impl Item {
         let Post { key, text, reply_to, message } = post;
         Self { key, channel, text, reply_to, message, asked_by, again: false }
     }
+
+    /// What it is charged for while it waits: everything that it holds. The message that it is looked for behind may change,
+    /// and is charged as the one that it answers.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let reply_to = self.reply_to.as_ref().map_or(0, String::len);
+        size_of::<Waiting>() + self.key.len() + self.channel.len() + self.text.len() + 2 * reply_to
+    }
 }
 
 /// Who wants to know what became of a post.
@@ -59,10 +67,16 @@ pub enum Due {
 }
 
 /// The outbox of one link.
-#[derive(Default)]
 pub struct Outbox {
     waiting: VecDeque<Waiting>,
     bytes: usize,
+    share: usize,
+}
+
+impl Default for Outbox {
+    fn default() -> Self {
+        Self::of(budget::OUTBOX_BYTES)
+    }
 }
 
 struct Waiting {
@@ -84,6 +98,17 @@ enum Step {
 }
 
 impl Outbox {
+    /// One that takes no more turns beyond so many bytes.
+    #[must_use]
+    pub fn of(share: usize) -> Self {
+        Self { waiting: VecDeque::new(), bytes: 0, share }
+    }
+
+    /// Its share is another one from here on.
+    pub fn set_share(&mut self, share: usize) {
+        self.share = share;
+    }
+
     /// Posts that wait.
     #[must_use]
     pub fn depth(&self) -> usize {
@@ -93,7 +118,7 @@ impl Outbox {
     /// Whether there is room for another turn's reply.
     #[must_use]
     pub fn has_room(&self) -> bool {
-        self.waiting.len() < budget::OUTBOX_POSTS && self.bytes < budget::OUTBOX_BYTES
+        self.waiting.len() < budget::OUTBOX_POSTS && self.bytes < self.share
     }
 
     /// Whether there is room for the reply to a turn of this channel: the half of it is for channels in which nothing
@@ -101,7 +126,7 @@ impl Outbox {
     #[must_use]
     pub fn has_room_for(&self, channel: &str) -> bool {
         let nothing_waits = !self.waiting.iter().any(|waiting| waiting.item.channel == channel);
-        let half_free = self.waiting.len() < budget::OUTBOX_POSTS / 2 && self.bytes < budget::OUTBOX_BYTES / 2;
+        let half_free = self.waiting.len() < budget::OUTBOX_POSTS / 2 && self.bytes < self.share / 2;
         self.has_room() && (nothing_waits || half_free)
     }
 
@@ -132,7 +157,11 @@ impl Outbox {
         if self.holds(&item.key) {
             return;
         }
-        self.bytes += item.text.len();
+        self.bytes += item.bytes();
+        if self.waiting.len() == self.waiting.capacity() {
+            // what would be twice as large is charged for nobody
+            self.waiting.reserve_exact(4);
+        }
         self.waiting.push_back(Waiting { item, kept_by, step: Step::Ready, unknown, asked: false, tries: 0 });
     }
 
@@ -155,7 +184,7 @@ impl Outbox {
     pub fn over(&mut self, key: &str) -> Option<Item> {
         let at = self.waiting.iter().position(|waiting| waiting.item.key == key)?;
         let waiting = self.waiting.remove(at)?;
-        self.bytes = self.bytes.saturating_sub(waiting.item.text.len());
+        self.bytes = self.bytes.saturating_sub(waiting.item.bytes());
         Some(waiting.item)
     }
 

@@ -25,6 +25,13 @@ pub enum Input<'a> {
     Disk(Stored),
     /// Somebody on the control socket, or a signal, asks for something.
     Control(Client, Command),
+    /// The heap.
+    Heap {
+        /// Bytes in use.
+        used: usize,
+        /// Bytes that may be.
+        limit: usize,
+    },
 }
 
 /// What happens on a WebSocket.

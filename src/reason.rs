@@ -90,6 +90,8 @@ pub enum Reason {
     DiskDamaged,
     /// The board has no room for another thread, file or connection.
     HostShort,
+    /// The heap came near its budget.
+    HostMemory,
     /// The page or the metrics' file is not to be had where the configuration wants it.
     HostPage,
     /// What was asked on the control socket cannot be taken.
@@ -144,6 +146,7 @@ impl Reason {
         Reason::DiskFailed,
         Reason::DiskDamaged,
         Reason::HostShort,
+        Reason::HostMemory,
         Reason::HostPage,
         Reason::ControlRequest,
         Reason::Asked,
@@ -227,6 +230,10 @@ impl Reason {
             Self::HostShort => {
                 ("host.short", "the board has no room for another thread, file or connection; it goes on with less")
             }
+            Self::HostMemory => (
+                "host.memory",
+                "the heap came near its budget; messages that wait are let go until history brings them again",
+            ),
             Self::HostPage => {
                 ("host.page", "the page or the metrics' file cannot be had where the configuration wants it")
             }

@@ -9,9 +9,11 @@ mod ledger;
 mod letters;
 mod plan;
 mod reload;
+mod shed;
 
 pub use crate::port;
 
+use crate::budget::ceiling::Pressure;
 use crate::inbox::Became;
 use crate::journal::{Kept, Record};
 use crate::link::calls::Calls;
@@ -52,6 +54,11 @@ pub struct Relay {
     lines: Vec<(String, String)>,
     sends: u64,
     stopping: Option<Moment>,
+    pressure: Pressure,
+    /// How often the heap came near its budget.
+    sheds: u64,
+    /// Messages that were let go then.
+    let_go: u64,
 }
 
 impl Relay {
@@ -73,6 +80,9 @@ impl Relay {
             lines: Vec::new(),
             sends: 0,
             stopping: None,
+            pressure: Pressure::Easy,
+            sheds: 0,
+            let_go: 0,
         };
         relay.settings.state = settings.state;
         let plan = relay.plan(settings);
@@ -91,6 +101,7 @@ impl Relay {
             Input::Agent(agent, said) => self.agent_said(agent, said, now),
             Input::Disk(stored) => self.stored(&stored, now),
             Input::Control(client, command) => self.control(client, command, now),
+            Input::Heap { used, limit } => self.heap(used, limit, now),
         }
         self.work(now);
     }

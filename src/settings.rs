@@ -1,8 +1,9 @@
 //! What the configuration says, once it has been read: plain values without positions or files.
 
+use crate::budget::ceiling::{Counts, ceiling};
 use crate::secret::Secret;
 use core::net::SocketAddr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 /// The whole configuration.
@@ -18,12 +19,43 @@ pub struct Settings {
     pub message_bytes: usize,
     /// `limits.heap_bytes`, where it is set.
     pub heap_bytes: Option<usize>,
+    /// `limits.channels`, where it is set.
+    pub channels: Option<usize>,
+    /// Bytes of the file that says all this.
+    pub config_bytes: usize,
     /// `timing`.
     pub timing: Timing,
     /// Where the page is served, if at all.
     pub page: Option<Page>,
     /// The file that metrics are written to.
     pub metrics_file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// What the ceiling of the heap is worked out from.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        let extra: BTreeSet<&PathBuf> = self.guilds.iter().filter_map(|guild| guild.extra_ca.as_ref()).collect();
+        let lines = |agent: &&Agent| matches!(agent.answer, Transport::Stdio { .. } | Transport::Socket { .. });
+        Counts {
+            guilds: self.guilds.len(),
+            roots: 1 + extra.len(),
+            agents: self.agents.len(),
+            line_agents: self.agents.iter().filter(lines).count(),
+            links: self.agents.iter().map(|agent| agent.guilds.len()).sum(),
+            turns: self.agents.iter().map(|agent| usize::from(agent.parallel)).sum(),
+            channels: self.channels,
+            message_bytes: self.message_bytes,
+            page: self.page.is_some(),
+            config_bytes: self.config_bytes,
+        }
+    }
+
+    /// What the heap may hold: `limits.heap_bytes`, or what this configuration can come to.
+    #[must_use]
+    pub fn heap_limit(&self) -> usize {
+        self.heap_bytes.unwrap_or_else(|| ceiling(&self.counts()))
+    }
 }
 
 /// The page: where it listens, and what it may be called by.

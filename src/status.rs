@@ -158,6 +158,12 @@ pub struct ProcessStatus {
     pub heap_peak_bytes: usize,
     /// What it may use.
     pub heap_limit_bytes: usize,
+    /// The heap is near that: what history can bring again was let go, and messages are taken one at a time.
+    pub shedding: bool,
+    /// How often that was so, since the start.
+    pub sheds: u64,
+    /// Messages that were let go then, for history to bring again.
+    pub let_go: u64,
     /// Resident set.
     pub rss_bytes: u64,
     /// memory, group, each; or "none" where no state can be written.

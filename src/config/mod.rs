@@ -10,7 +10,7 @@ mod section;
 pub mod uci;
 mod url;
 
-use crate::budget;
+use crate::budget::{self, ceiling};
 use crate::settings::{Settings, StateMode, Timing};
 use crate::text::plain;
 use jsonc::Offset;
@@ -116,7 +116,7 @@ pub fn load(path: &Path, credentials: Option<&Path>) -> Result<Loaded, Vec<Remar
     let mut found = Findings::default();
     let mut keys = Findings::default();
     let settings = match jsonc::parse(text) {
-        Ok(root) => settings(&root, &places, &mut found, &mut keys),
+        Ok(root) => settings(&root, text.len(), &places, &mut found, &mut keys),
         Err(broken) => {
             found.fault(broken.at, "", broken.what);
             None
@@ -164,7 +164,13 @@ fn place(text: &str, at: Offset) -> (usize, usize) {
     (before.matches('\n').count() + 1, line.chars().count() + 1)
 }
 
-fn settings(root: &jsonc::Node, places: &Places, found: &mut Findings, keys: &mut Findings) -> Option<Settings> {
+fn settings(
+    root: &jsonc::Node,
+    config_bytes: usize,
+    places: &Places,
+    found: &mut Findings,
+    keys: &mut Findings,
+) -> Option<Settings> {
     let section = Section::open(root, &schema::ROOT, "", found)?;
     let guilds: Vec<_> =
         section.named("guilds").into_iter().filter_map(|entry| guild::read(entry, places, found)).collect();
@@ -177,11 +183,14 @@ fn settings(root: &jsonc::Node, places: &Places, found: &mut Findings, keys: &mu
         agents,
         state: state(section.text("state")),
         message_bytes: budget::MESSAGE_BYTES,
+        config_bytes,
         ..Settings::default()
     };
-    if let Some(limits) = section.node("limits").and_then(|n| Section::open(n, &schema::LIMITS, "limits", found)) {
+    let limits = section.node("limits").and_then(|n| Section::open(n, &schema::LIMITS, "limits", found));
+    if let Some(limits) = &limits {
         let size = |name| limits.whole(name).and_then(|bytes| usize::try_from(bytes).ok());
         settings.message_bytes = size("message_bytes").unwrap_or(settings.message_bytes);
+        settings.channels = size("channels");
         settings.heap_bytes = size("heap_bytes");
     }
     if let Some(timing) = section.node("timing").and_then(|n| Section::open(n, &schema::TIMING, "timing", found)) {
@@ -194,7 +203,27 @@ fn settings(root: &jsonc::Node, places: &Places, found: &mut Findings, keys: &mu
     if let Some(Err(error)) = folder.map(std::fs::metadata) {
         section.warn("metrics_file", format!("its folder cannot be read: {error}; create it"), found);
     }
+    if let (Some(limits), true) = (&limits, found.faults.is_empty()) {
+        heap(limits, &settings, found);
+    }
     Some(settings)
+}
+
+/// A heap that is smaller than what all else can come to is refused, with what takes most of it.
+fn heap(limits: &Section<'_>, settings: &Settings, found: &mut Findings) {
+    let (counts, limit) = (settings.counts(), settings.heap_limit());
+    let needed = ceiling::ceiling(&counts);
+    // nobody has fewer than one agent
+    let can_be_less = |item: &ceiling::Item| counts.links > 1 || !item.less.starts_with("fewer agents");
+    let largest = ceiling::items(&counts).into_iter().filter(can_be_less).max_by_key(|item| item.bytes);
+    if let Some(item) = largest.filter(|_| limit < needed) {
+        let ceiling::Item { name, bytes, holds, less } = item;
+        let what = format!(
+            "is {limit}, and this configuration can come to {needed} bytes; most of it is `{name}` with {bytes} ({holds}): \
+             give {less}, or {needed} here; guild-bridge budget on it without heap_bytes says every item"
+        );
+        limits.fault("heap_bytes", what, found);
+    }
 }
 
 fn state(word: Option<&str>) -> StateMode {

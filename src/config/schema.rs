@@ -158,7 +158,8 @@ pub const LIMITS: Shape = Shape {
             Kind::Whole(1024, budget::HISTORY_BODY_BYTES as u64),
             "the largest message taken, 65536 by default",
         ),
-        field("heap_bytes", Kind::Whole(1 << 20, 1 << 40), "what the daemon's heap may hold"),
+        field("channels", Kind::Whole(1, budget::CHANNELS as u64), "channels that a link joins"),
+        field("heap_bytes", Kind::Whole(1 << 20, 1 << 40), "what the daemon's heap may hold; see guild-bridge budget"),
     ],
 };
 

@@ -121,6 +121,7 @@ pub fn advice(reason: Reason, step: Step, agent: &Agent, guild: &Guild) -> Strin
         Reason::HostShort => {
             "raise the service's limits (LimitNOFILE=, TasksMax=), or end what uses them up".to_owned()
         }
+        Reason::HostMemory => "guild-bridge budget says what the heap may hold, and for what".to_owned(),
         Reason::HostPage => "give `page` a free address, and the daemon's user the folder of `metrics_file`".to_owned(),
         Reason::DiskFailed => "make the state directory writable for the daemon's user".to_owned(),
         Reason::ControlRequest => "start the daemon, or name its socket with --socket".to_owned(),

@@ -36,6 +36,14 @@ pub enum Answered {
 }
 
 impl Answered {
+    /// Of its body.
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Got(_, body) => body.len(),
+            Self::Failed { .. } => 0,
+        }
+    }
+
     /// The same, borrowed.
     #[must_use]
     pub fn as_answer(&self) -> Answer<'_> {
@@ -155,6 +163,12 @@ fn work(jobs: &Receiver<Job>, post: &Post, dns: &Dns, idle: usize) {
         match job {
             Ok(job) => {
                 let answered = perform(&job, &mut agents, dns, idle);
+                if answered.bytes() > budget::LARGE_BYTES {
+                    // no two large answers wait at once
+                    while !post.is_empty() && !post.is_closed() {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                }
                 if post.send_blocking(Happening::Answer(job.ticket, answered)).is_err() {
                     return;
                 }

@@ -13,6 +13,7 @@ use super::websocket::Lines;
 use super::windows::Windows;
 use super::{Happening, Post, Seen, Watcher, clock, signals, steps};
 use crate::budget;
+use crate::budget::ceiling::Pressure;
 use crate::moment::{Moment, Now, sooner};
 use crate::port::{Client, Command, Input, Output, Told, Wire};
 use crate::reason::{Reason, Why};
@@ -88,6 +89,8 @@ struct Shell {
     known: VecDeque<Happening>,
     heap: fn() -> (usize, usize),
     heap_limit: usize,
+    /// When the heap was last looked at while it was near its budget.
+    weighed: Moment,
     reload: Box<dyn Fn() -> Result<Settings, String>>,
     /// When time was last told to the relay.
     ticked: Moment,
@@ -113,7 +116,7 @@ impl Shell {
         let mut windows = Windows::new(executor.clone(), post.clone());
         windows.open(settings.page.clone(), settings.metrics_file.clone());
         let lines = Lines::new(executor.clone(), post, dns, rules, settings.message_bytes);
-        let heap_limit = settings.heap_bytes.unwrap_or(0);
+        let heap_limit = settings.heap_limit();
         let seed = RandomState::new().build_hasher().finish();
         let options = relay::Options { attachments: disk.attachments(), seed, build_ms: clock::BUILD_MS };
         log::info!("guild-bridge {} runs {}", env!("CARGO_PKG_VERSION"), config_path.display());
@@ -132,6 +135,7 @@ impl Shell {
             known,
             heap,
             heap_limit,
+            weighed: Moment::default(),
             reload,
             ticked,
             ended,
@@ -156,6 +160,7 @@ impl Shell {
                 self.known.push_back(Happening::Disk(stored));
             }
             self.perform();
+            self.weigh(now);
             self.manager.tick(now.at, || self.relay.status(now));
         }
     }
@@ -169,7 +174,8 @@ impl Shell {
             return Some(queued);
         }
         let happening = async { happenings.recv().await.ok() };
-        match sooner(sooner(self.deadline(), self.disk.deadline()), self.manager.deadline()) {
+        let own = sooner(self.disk.deadline(), self.weighing());
+        match sooner(sooner(self.deadline(), own), self.manager.deadline()) {
             None => happening.await,
             Some(due) => {
                 // a deadline that is always due must not keep the pumps from running
@@ -183,9 +189,28 @@ impl Shell {
         }
     }
 
+    /// Tells the relay when the heap comes near its budget or goes from it, and again while it stays near.
+    fn weigh(&mut self, now: Now) {
+        let (used, limit) = ((self.heap)().0, self.heap_limit);
+        let pressure = self.relay.pressure();
+        let changes = pressure.next(used, limit) != pressure;
+        if !changes && (pressure == Pressure::Easy || now.at < self.weighed.after_ms(budget::SHED_LOOK_MS)) {
+            return;
+        }
+        self.weighed = now.at;
+        self.relay.handle(Input::Heap { used, limit }, now);
+        self.agents.slow_down(self.relay.pressure() == Pressure::Shed);
+        self.perform();
+    }
+
     /// When the relay is told the time.
     fn deadline(&self) -> Option<Moment> {
         self.relay.deadline().map(|due| due.max(self.ticked.after_ms(TICK_MS)))
+    }
+
+    /// When the heap is looked at, beside every happening.
+    fn weighing(&self) -> Option<Moment> {
+        (self.relay.pressure() == Pressure::Shed).then(|| self.weighed.after_ms(budget::SHED_LOOK_MS))
     }
 
     fn take(&mut self, happening: Happening, now: Now) {
@@ -241,7 +266,7 @@ impl Shell {
     fn reread(&mut self, client: Client, now: Now) {
         self.manager.reloading();
         if let Some((rules, settings)) = self.read(client, false) {
-            let (message_bytes, heap_limit) = (settings.message_bytes, settings.heap_bytes.unwrap_or(0));
+            let (message_bytes, heap_limit) = (settings.message_bytes, settings.heap_limit());
             let (page, metrics_file) = (settings.page.clone(), settings.metrics_file.clone());
             self.relay.handle(Input::Control(client, Command::Reload(Box::new(settings))), now);
             self.lines.reload(rules.clone(), message_bytes);
@@ -320,7 +345,9 @@ impl Shell {
     /// The process's part of a status.
     fn complete(&self, status: &mut Status) {
         let (used, peak) = (self.heap)();
+        let (shedding, sheds, let_go) = (status.process.shedding, status.process.sheds, status.process.let_go);
         status.process = process::status(Heap { used, peak, limit: self.heap_limit }, self.disk.mode());
+        (status.process.shedding, status.process.sheds, status.process.let_go) = (shedding, sheds, let_go);
         (status.process.page, status.process.page_detail, status.process.metrics_detail) = self.windows.seen();
     }
 

@@ -102,12 +102,28 @@ pub fn check_roots(path: &Path) -> Result<(), String> {
 
 fn add_roots(roots: &mut RootCertStore, path: &Path) -> Result<(), String> {
     for certificate in read_certificates(path)? {
+        if kept_bytes(roots) > budget::ROOTS_BYTES {
+            let kib = budget::ROOTS_BYTES / 1024;
+            return Err(format!(
+                "`extra_ca` {}: with the system's there are more than {kib} KiB of authorities; give the few that are needed, or point SSL_CERT_FILE at fewer",
+                path.display()
+            ));
+        }
         roots.add(certificate).map_err(|error| {
             let what = clip(&error.to_string());
             format!("`extra_ca` {}: {what}; it must hold certificates of authorities", path.display())
         })?;
     }
     Ok(())
+}
+
+/// What the authorities of a store come to: names, keys, and what holds them.
+fn kept_bytes(roots: &RootCertStore) -> usize {
+    let of = |root: &rustls::pki_types::TrustAnchor<'_>| {
+        let constraints = root.name_constraints.as_ref().map_or(0, |constraints| constraints.len());
+        size_of_val(root) + root.subject.len() + root.subject_public_key_info.len() + constraints
+    };
+    roots.roots.iter().map(of).sum()
 }
 
 /// What a failed handshake means.
@@ -206,6 +222,12 @@ fn system_roots() -> RootCertStore {
         let mut roots = RootCertStore::empty();
         // one certificate that rustls cannot read does not spoil the bundle
         for certificate in certificates(path).into_iter().flatten().flatten() {
+            // what an `extra_ca` adds has room beside them
+            if kept_bytes(&roots) > budget::ROOTS_BYTES * 15 / 16 {
+                let (code, many) = (Reason::HostMemory, roots.len());
+                log::warn!("TLS: {code}: {}: the first {many} authorities are taken, no more", path.display());
+                break;
+            }
             let _ = roots.add(certificate);
         }
         if !roots.is_empty() {

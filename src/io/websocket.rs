@@ -141,6 +141,13 @@ impl Desk {
         }
     }
 
+    /// Until all that was posted is taken: no two large texts wait at once.
+    async fn wait_for_the_loop(&self) {
+        while !self.post.is_empty() {
+            future::yield_now().await;
+        }
+    }
+
     /// The last word of a line.
     async fn lost(&self, line: Line, lost: Lost) {
         self.say(line, Happening::Lost(line, lost)).await;
@@ -218,7 +225,12 @@ impl Pump {
             };
             socket.get_mut().whole_message();
             match message {
-                Message::Text(text) => self.desk.say(self.line, Happening::Text(self.line, text)).await,
+                Message::Text(text) => {
+                    if text.len() > budget::LARGE_BYTES {
+                        self.desk.wait_for_the_loop().await;
+                    }
+                    self.desk.say(self.line, Happening::Text(self.line, text)).await;
+                }
                 Message::Binary(bytes) => self.desk.say(self.line, Happening::Binary(self.line, bytes.len())).await,
                 Message::Close(frame) => return End::ClosedByPeer(why::of_close(frame).into()),
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {

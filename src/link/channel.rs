@@ -4,7 +4,7 @@ use super::oldest::Oldest;
 use super::recall::Recall;
 use super::walk::Hint;
 use crate::budget;
-use crate::dialect::ChannelRow;
+use crate::dialect::{ChannelRow, Newest};
 use crate::lane::{Lane, Place};
 use crate::message::Conversation;
 use crate::moment::{Moment, sooner};
@@ -17,6 +17,9 @@ const JOINS_MS: [u64; 3] = [0, 1_000, 5_000];
 const FOLLOW_ANYWAY_MS: u64 = 60_000;
 /// A join that was not answered counts as heard by the guild after so long: most never answer.
 const JOIN_SETTLES_MS: u64 = 500;
+
+/// The guild's name in a conversation and in its key, as long as names are.
+const GUILD_TWICE_BYTES: usize = 64;
 
 /// A channel.
 pub struct Channel {
@@ -130,6 +133,15 @@ impl Channel {
             failing_since: None,
             join: Join::default(),
         }
+    }
+
+    /// What a channel of this row is charged for: itself, its row twice as the agents see it, and its places.
+    #[must_use]
+    pub fn bytes_of(row: &ChannelRow) -> usize {
+        let id = row.id.len();
+        let last = if let Newest::Id(last) = &row.last { last.len() } else { 0 };
+        // cursor and place in history name two messages each
+        size_of::<Self>() + Lane::LEAST_BYTES + 3 * id + 2 * row.name.len() + 5 * last + GUILD_TWICE_BYTES
     }
 
     /// What people know it as, as a line for them shows it: its name, which is the guild's text, or its id where it has none.

@@ -7,6 +7,7 @@ use super::gaps::Missing;
 use super::oldest::{self, Oldest};
 use super::{Link, State, in_channel};
 use crate::budget;
+use crate::budget::ceiling::Pressure;
 use crate::call::{Answer, Got};
 use crate::dialect::{Incoming, Newest, Row};
 use crate::gap::Gap;
@@ -69,7 +70,8 @@ impl Brought {
 impl Link {
     pub(super) fn read_deadline(&self) -> Option<Moment> {
         let room = self.has_room_to_read();
-        let wanted = !self.history.busy && self.channels.iter().any(|channel| readable(channel, room));
+        let crowded = self.crowded();
+        let wanted = !self.history.busy && self.channels.iter().any(|channel| readable(channel, room, crowded));
         self.history.not_before.filter(|_| wanted)
     }
 
@@ -94,7 +96,17 @@ impl Link {
         let (messages, bytes) = self.channels.iter().fold((0, 0), |(messages, bytes), channel| {
             (messages + channel.lane.waiting(), bytes + channel.lane.waiting_bytes())
         });
-        messages < budget::WINDOW_MESSAGES / part && bytes < budget::WINDOW_BYTES / part
+        match self.pressure {
+            Pressure::Easy => messages < budget::WINDOW_MESSAGES / part && bytes < self.seat.share.window_bytes / part,
+            // one at a time: nothing stands still while the heap is near its budget
+            Pressure::Shed => messages == 0,
+        }
+    }
+
+    /// Whether ids that wait for history or an open turn take as much as they may, over all channels.
+    pub(super) fn crowded(&self) -> bool {
+        let held: usize = self.channels.iter().map(|channel| channel.lane.entries_bytes()).sum();
+        held >= self.seat.share.window_bytes / 2
     }
 
     /// Asks for the next page, if one is due.
@@ -105,15 +117,15 @@ impl Link {
             return;
         }
         let count = self.channels.len();
-        let (first, room) = (self.history.turn, self.has_room_to_read());
+        let (first, room, crowded) = (self.history.turn, self.has_room_to_read(), self.crowded());
         let ready = |at: &usize| {
-            self.channels.get(*at).is_some_and(|channel| readable(channel, room) && join_heard(channel, now))
+            self.channels.get(*at).is_some_and(|channel| readable(channel, room, crowded) && join_heard(channel, now))
         };
         // what the socket brought waits for its channel's history: such a channel goes first
         let holds = |at: &usize| self.channels.get(*at).is_some_and(|channel| channel.lane.holds_back());
         let mut turns = (0..count).map(|n| (first + n) % count).filter(ready);
         let Some(at) = turns.clone().find(holds).or_else(|| turns.next()) else {
-            return self.wait_for_joins(room, now);
+            return self.wait_for_joins(room, crowded, now);
         };
         let Some(channel) = self.channels.get(at) else { return };
         let page = next_page(channel);
@@ -130,8 +142,8 @@ impl Link {
     }
 
     /// Nothing can be read now, but something can once a join has been heard.
-    fn wait_for_joins(&mut self, room: bool, now: Moment) {
-        let waits = self.channels.iter().filter(|channel| readable(channel, room));
+    fn wait_for_joins(&mut self, room: bool, crowded: bool, now: Moment) {
+        let waits = self.channels.iter().filter(|channel| readable(channel, room, crowded));
         let soonest = waits.fold(None, |soonest, channel| sooner(soonest, channel.join_settles()));
         self.history.not_before = soonest.filter(|at| *at > now);
         self.history.for_a_join = self.history.not_before.is_some();
@@ -379,12 +391,12 @@ impl Link {
 }
 
 /// Whether a page of this channel can be asked for: wanted, room for what it brings, and its join heard. `room`: in the
-/// link's window, counted once for all channels.
-fn readable(channel: &Channel, room: bool) -> bool {
+/// link's window, counted once for all channels; `crowded`: they hold as many ids as they may.
+fn readable(channel: &Channel, room: bool, crowded: bool) -> bool {
     match channel.gate {
         Gate::Seeking(_) => true,
         Gate::Storing(_) => false,
-        Gate::Open => channel.wanted && channel.joined() && channel.lane.has_room() && room,
+        Gate::Open => channel.wanted && channel.joined() && channel.lane.has_room(crowded) && room,
     }
 }
 

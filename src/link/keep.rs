@@ -114,10 +114,12 @@ impl Link {
             own.1 = own.1.max(known);
             return;
         }
-        if self.own_posts.len() >= budget::OWN_POSTS {
-            self.own_posts.pop_front();
-        }
         self.own_posts.push_back((id, known));
+        let mut bytes: usize = self.own_posts.iter().map(|(id, _)| id.len()).sum();
+        while self.own_posts.len() > budget::OWN_POSTS || bytes > budget::OWN_POST_BYTES {
+            let Some((oldest, _)) = self.own_posts.pop_front() else { break };
+            bytes -= oldest.len();
+        }
     }
 }
 

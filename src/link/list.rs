@@ -110,8 +110,9 @@ impl Link {
         }
         let mut places: BTreeMap<String, usize> =
             self.channels.iter().enumerate().map(|(at, channel)| (channel.row.id.clone(), at)).collect();
+        let mut held: usize = self.channels.iter().map(|channel| Channel::bytes_of(&channel.row)).sum();
         for row in rows {
-            let room = self.has_room_for_channels();
+            let room = self.has_room_for(&row, held);
             match places.get(&row.id).and_then(|at| self.channels.get_mut(*at)) {
                 Some(channel) => {
                     channel.conv.name.clone_from(&row.name);
@@ -120,6 +121,7 @@ impl Link {
                 }
                 None if room => {
                     places.insert(row.id.clone(), self.channels.len());
+                    held += Channel::bytes_of(&row);
                     self.admit(row, step);
                     came += 1;
                 }
@@ -183,7 +185,7 @@ impl Link {
 
     /// A guild that lists other channels each time leaves no more places behind than are kept.
     fn forget_places(&mut self) {
-        let over = self.parked.len().saturating_sub(budget::PLACES);
+        let over = self.parked.len().saturating_sub(self.seat.share.channels);
         for _ in 0..over {
             self.parked.pop_first();
         }

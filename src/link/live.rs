@@ -1,11 +1,11 @@
 //! The connection after CONNECT was answered: joins, proof, misses, and what follows from being deaf.
 
-use super::channel::Gate;
+use super::channel::{Channel, Gate};
 use super::{Cable, DEAF_SESSIONS, Link, State, in_channel};
 use crate::backoff::{Class, Outcome};
 use crate::budget;
 use crate::codec::socket::Event;
-use crate::dialect::{Heard, JoinAnswer};
+use crate::dialect::{ChannelRow, Heard, JoinAnswer};
 use crate::moment::{Moment, sooner};
 use crate::reason::{Reason, Why};
 use crate::ring::Window;
@@ -17,8 +17,6 @@ const MISS_MS: u64 = 5_000;
 const SUSPECTS: usize = 64;
 /// A list that is said to be another one now is asked for so soon: what says so may come many times.
 const RELIST_MS: u64 = 500;
-/// Ids that the present socket brought, remembered to tell a miss from a race.
-const HEARD_IDS: usize = 1024;
 
 /// What belongs to one connection.
 pub struct Live {
@@ -81,7 +79,7 @@ impl Link {
             joined_all: false,
             joins_told: false,
             suspects: Vec::new(),
-            brought: Window::new(HEARD_IDS),
+            brought: Window::new(budget::BROUGHT_IDS),
         };
         self.enter(State::Up(Box::new(live)), now);
         for channel in &mut self.channels {
@@ -161,8 +159,8 @@ impl Link {
                 }
             }
             Heard::Denied(channel, why) => {
-                let named = |at: &super::channel::Channel| channel.as_ref().is_none_or(|id| at.row.id == *id);
-                let open = |at: &&super::channel::Channel| at.joined() && at.proven.is_none() && !at.denied();
+                let named = |at: &Channel| channel.as_ref().is_none_or(|id| at.row.id == *id);
+                let open = |at: &&Channel| at.joined() && at.proven.is_none() && !at.denied();
                 let denied: Vec<usize> = (0..self.channels.len())
                     .filter(|at| self.channels.get(*at).filter(open).is_some_and(named))
                     .collect();
@@ -241,7 +239,7 @@ impl Link {
 
     /// The list is asked for as soon as the guild can have heard every join.
     pub(super) fn list_when_joins_settle(&mut self, now: Moment) {
-        let waits = self.channels.iter().any(super::channel::Channel::waits_for_list);
+        let waits = self.channels.iter().any(Channel::waits_for_list);
         let settled = self.channels.iter().all(|channel| channel.join_settles().is_some_and(|at| at <= now));
         if let State::Up(live) = &mut self.state {
             if waits && settled {
@@ -401,8 +399,9 @@ impl Link {
         self.listed_once
     }
 
-    /// Channels beyond the bound are not joined.
-    pub(super) fn has_room_for_channels(&self) -> bool {
-        self.channels.len() < budget::CHANNELS
+    /// Channels beyond the bound are not joined, in number or in bytes; `held`: what those that are there come to.
+    pub(super) fn has_room_for(&self, row: &ChannelRow, held: usize) -> bool {
+        let most = self.seat.share.channels;
+        self.channels.len() < most && held + Channel::bytes_of(row) <= most * budget::CHANNEL_BYTES
     }
 }

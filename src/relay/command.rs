@@ -3,6 +3,7 @@
 use super::Relay;
 use super::crew::Crew;
 use crate::budget;
+use crate::budget::ceiling::Pressure;
 use crate::day::{DayOf, Days, step_began};
 use crate::link::Link;
 use crate::message::{AgentId, LinkId};
@@ -53,6 +54,8 @@ impl Relay {
             agents: self.crew.iter().map(|crew| self.agent_status(crew)).collect(),
             ..Status::default()
         };
+        status.process.shedding = self.pressure == Pressure::Shed;
+        (status.process.sheds, status.process.let_go) = (self.sheds, self.let_go);
         if let Some(why) = &self.ledger.failed {
             status.process.state_detail = why.to_string();
         }

@@ -3,6 +3,7 @@
 use super::Relay;
 use crate::agent::{Said, Sent};
 use crate::budget;
+use crate::budget::ceiling::Pressure;
 use crate::day::{Day, Fare};
 use crate::inbox::Inbox;
 use crate::link::Link;
@@ -37,6 +38,23 @@ impl Crew {
         Self { id, agent, inbox, sends: VecDeque::new(), leaving: None, turn: 0, day: None }
     }
 
+    /// The oldest go beyond the bounds; the newest stays.
+    fn forget_sends(&mut self) {
+        let bytes = |(id, sent): &(String, Option<Sent>)| {
+            let said = match sent {
+                Some(Sent::Stored { message }) => message.len(),
+                Some(Sent::Refused(why)) => why.detail.len(),
+                None => 0,
+            };
+            size_of::<(String, Option<Sent>)>() + id.len() + said
+        };
+        let mut held: usize = self.sends.iter().map(bytes).sum();
+        while self.sends.len() > 1 && (self.sends.len() > budget::SENDS || held > budget::SENDS_BYTES) {
+            let Some(oldest) = self.sends.pop_front() else { return };
+            held -= bytes(&oldest);
+        }
+    }
+
     /// Its day goes on, where one is kept.
     pub fn note_day(&mut self, watched: bool, now: Moment) {
         let fare = || if matches!(self.inbox.state().0, "ready" | "busy") { Fare::Live } else { Fare::Away };
@@ -52,7 +70,10 @@ impl Relay {
             return;
         }
         for at in 0..self.crew.len() {
-            while self.crew.get(at).is_some_and(|crew| crew.inbox.has_room() && crew.leaving.is_none()) {
+            // while memory is short one turn at a time: each holds its message twice, and then its reply
+            let easy = self.pressure == Pressure::Easy;
+            let may = |crew: &Crew| crew.inbox.has_room() && (easy || crew.inbox.open() == 0);
+            while self.crew.get(at).is_some_and(|crew| may(crew) && crew.leaving.is_none()) {
                 if !self.step(now, |relay, step| relay.give_turn(at, step)) {
                     break;
                 }
@@ -137,10 +158,8 @@ impl Relay {
             }
             return;
         }
-        if crew.sends.len() >= budget::SENDS {
-            crew.sends.pop_front();
-        }
         crew.sends.push_back((id.to_owned(), None));
+        crew.forget_sends();
         let (name, asked_by) = (crew.agent.name.clone(), AskedBy::Agent(id.to_owned()));
         if let Err(why) = self.send(&name, conv, text, id, &asked_by, now) {
             // what was refused at once was never sent: the same id may try again
@@ -230,6 +249,7 @@ impl Relay {
             if let Some(known) = crew.sends.iter_mut().find(|(known, _)| known == id) {
                 known.1 = Some(sent.clone());
             }
+            crew.forget_sends();
         }
         self.out.push_back(Output::Sent(agent, id.to_owned(), sent));
     }

@@ -86,6 +86,7 @@ impl Relay {
         let limits = [
             ("message_bytes", old.message_bytes != settings.message_bytes),
             ("heap_bytes", old.heap_bytes != settings.heap_bytes),
+            ("channels", old.channels != settings.channels),
         ];
         let looked_at =
             [("page", old.page != settings.page), ("metrics_file", old.metrics_file != settings.metrics_file)];

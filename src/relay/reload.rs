@@ -5,6 +5,7 @@ use super::command::GRACE_MS;
 use super::crew::Crew;
 use super::plan::{Change, Move, Plan, Standing};
 use crate::agent::Sent;
+use crate::budget::ceiling::Share;
 use crate::link::{Link, Seat};
 use crate::message::{AgentId, LinkId};
 use crate::moment::Now;
@@ -130,6 +131,8 @@ impl Relay {
         let mut link = Link::new(LinkId(self.next_link), seat, now.at);
         self.next_link += 1;
         self.ledger.restore(&mut link);
+        let pressure = self.pressure;
+        self.step(now, |_, step| link.pressed(pressure, step));
         self.links.push(link);
     }
 
@@ -172,6 +175,7 @@ impl Relay {
             colleagues,
             build_ms: self.options.build_ms,
             watched: self.settings.page.is_some(),
+            share: Share::of(&self.settings.counts()),
             guild,
         })
     }

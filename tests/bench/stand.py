@@ -99,7 +99,8 @@ class Daemon:
         guild = {"dialect": "fabric", "center": url, "url": url}
         if ca:
             guild["extra_ca"] = str(ca)
-        config = {"guilds": {"acme": guild}, "agents": {}, "timing": timing or {}}
+        # all channels of a run, however many
+        config = {"guilds": {"acme": guild}, "agents": {}, "timing": timing or {}, "limits": {"channels": 1024}}
         for name, key, answer in agents:
             file = place / f"{name}.key"
             file.write_text(key + "\n")

@@ -10,6 +10,8 @@ use guild_bridge::reason::{Reason, Why};
 use guild_bridge::settings::{Child, Transport};
 use std::cell::Cell;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 /// Answers every message with its process id, every cancel with an error, every other line with `none` for turn `seen`.
@@ -193,6 +195,20 @@ fn a_line_without_an_end_is_skipped_no_faster_than_others_are_read() {
     assert_eq!(smol::block_on(clock::within(1_500, read)), None);
     let most = (2 * budget::AGENT_READS_PER_S as usize + 1) * budget::AGENT_CHUNK_BYTES;
     assert!((budget::AGENT_LINE_BYTES..=most).contains(&endless.0), "{} bytes in 1.5 s", endless.0);
+}
+
+#[test]
+fn while_memory_is_short_a_line_is_read_piece_by_piece_and_whole() {
+    let slow = Arc::new(AtomicBool::new(true));
+    let line = "z".repeat(3 * budget::AGENT_CHUNK_BYTES);
+    let begun = clock::now().at;
+    let read = smol::block_on(Reader::slowed(format!("{line}\n").as_bytes(), slow.clone()).next());
+    assert_eq!(read, Some(Line::Text(line.clone(), 0)));
+    assert!(clock::now().at.since_ms(begun) >= 3 * budget::SHED_PIECE_MS);
+    slow.store(false, Ordering::Relaxed);
+    let begun = clock::now().at;
+    smol::block_on(Reader::slowed(format!("{line}\n").as_bytes(), slow).next());
+    assert!(clock::now().at.since_ms(begun) < 2 * budget::SHED_PIECE_MS);
 }
 
 #[test]

@@ -326,6 +326,24 @@ fn what_the_unit_makes_a_credential_of_is_found_by_hand_too() {
 }
 
 #[test]
+fn a_heap_below_the_ceiling_is_refused_with_its_place_the_largest_item_and_what_to_do() {
+    let text = small("", "");
+    let open = text.strip_suffix('}').unwrap();
+    let with = |limits: &str| format!("{open},\n\"limits\": {{{limits}}}}}");
+    let ceiling = read(with("")).unwrap().settings.heap_limit();
+    // the text grows with the number in it
+    let bytes = ceiling + 3 * "\"heap_bytes\": 1234567".len();
+    assert!(faults(with(&format!("\"heap_bytes\": {bytes}"))).is_empty());
+    let told = faults(with(&format!("\"heap_bytes\": {}", bytes - 1)));
+    let [told] = told.as_slice() else { panic!("{told:?}") };
+    assert!(told.starts_with(&format!("config.json:3:26: limits.heap_bytes: is {}, and", bytes - 1)), "{told}");
+    assert!(told.contains(&format!("can come to {bytes} bytes; most of it is `room` with 327680")), "{told}");
+    assert!(told.contains(&format!("`limits.message_bytes`, a lower `parallel`, or {bytes} here")), "{told}");
+    let much = with("\"channels\": 1024, \"heap_bytes\": 1600000");
+    assert!(faults(much)[0].contains("most of it is `channels` with 1212416"), "the largest item is named");
+}
+
+#[test]
 fn no_key_is_ever_in_what_is_printed() {
     let loaded = read(WHOLE).unwrap();
     assert!(!format!("{:?}", loaded.settings).contains("k-123"));

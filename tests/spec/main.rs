@@ -57,6 +57,7 @@ mod scenarios;
 mod schema;
 mod seeds;
 mod session;
+mod shed;
 mod status;
 mod steps;
 mod syslog;

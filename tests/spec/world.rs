@@ -35,7 +35,7 @@ use guild_bridge::budget;
 use guild_bridge::journal::{Keeper, Standing, Task};
 use guild_bridge::message::{AgentId, Line, LinkId};
 use guild_bridge::moment::{Moment, Now};
-use guild_bridge::port::{Client, Command, Told};
+use guild_bridge::port::{Client, Command, Input, Told};
 use guild_bridge::relay::{Options, Relay};
 use guild_bridge::secret::Secret;
 use guild_bridge::settings::{Agent, DialectName, Guild, RespondTo, Settings, Timing, Transport};
@@ -245,6 +245,16 @@ impl World {
         let ask = Happening::Control(WATCHER, Command::Status);
         ask.into_input(|input| relay.handle(input, now));
         self.perform();
+    }
+
+    /// The board's memory: so many bytes of heap are in use, so many may be.
+    pub fn heap(&mut self, used: usize, limit: usize) {
+        let now = self.now();
+        if let Some(relay) = &mut self.relay {
+            relay.handle(Input::Heap { used, limit }, now);
+        }
+        self.perform();
+        self.watch();
     }
 
     /// What the halls have sent goes into the queue.

@@ -60,12 +60,13 @@ impl Exec {
         let (how, voice, groups) = (self.how.clone(), self.voice.clone(), self.groups.clone());
         let running = Rc::downgrade(&self.running);
         let task = async move {
-            let said = run(&how, &turn, &voice, &groups, &kept).await;
+            let id = turn.id.clone();
+            let said = run(&how, turn, &voice, &groups, &kept).await;
             if kept.is_closed() {
                 return;
             }
             if let Some(running) = running.upgrade() {
-                running.borrow_mut().remove(&turn.id);
+                running.borrow_mut().remove(&id);
             }
             voice.say(said).await;
         };
@@ -92,10 +93,11 @@ async fn appear(how: Rc<How>, voice: Rc<Voice>) {
 }
 
 /// Runs one turn to its end, or until `kept` closes: then what it says is meant for nobody.
-async fn run(how: &How, turn: &Turn, voice: &Voice, groups: &Groups, kept: &Receiver<()>) -> Said<'static> {
-    let id = || Cow::Owned(turn.id.clone());
+async fn run(how: &How, turn: Box<Turn>, voice: &Voice, groups: &Groups, kept: &Receiver<()>) -> Said<'static> {
+    let own = turn.id.clone();
+    let id = || Cow::Owned(own.clone());
     let failed = |detail: String| Said::Failed { turn: id(), why: Why::new(Reason::AgentFailed, detail) };
-    let argv = match how.argv.iter().map(|arg| template::argument(arg, turn)).collect::<Result<Vec<_>, _>>() {
+    let argv = match how.argv.iter().map(|arg| template::argument(arg, &turn)).collect::<Result<Vec<_>, _>>() {
         Ok(argv) => argv,
         Err(why) => return failed(why),
     };
@@ -109,11 +111,16 @@ async fn run(how: &How, turn: &Turn, voice: &Voice, groups: &Groups, kept: &Rece
         }
     };
     let input = match how.stdin {
-        Stdin::Text => turn.message.text.clone(),
-        Stdin::Json => line::message(turn) + "\n",
+        Stdin::Text => turn.message.text,
+        Stdin::Json => {
+            let line = line::message(&turn) + "\n";
+            // from here on its message is in the line alone
+            drop(turn);
+            line
+        }
         Stdin::None => String::new(),
     };
-    let mut attend = pin!(attend(&mut child, &input, stderr));
+    let mut attend = pin!(attend(&mut child, &input, stderr, voice));
     let taken_back = async {
         let _ = kept.recv().await;
         None
@@ -156,7 +163,7 @@ impl From<std::io::Result<ExitStatus>> for End {
 
 /// Feeds and reads a child until it exited and its pipes are closed; a pipe that something else holds open after the
 /// exit is read for `budget::AGENT_DRAIN_MS` more. The child need not read its input, nor keep its output open.
-async fn attend(child: &mut smol::process::Child, input: &str, mut stderr: Tail) -> Ended {
+async fn attend(child: &mut smol::process::Child, input: &str, mut stderr: Tail, voice: &Voice) -> Ended {
     enum First {
         Exit(End),
         Read(Result<((), ()), TooLong>),
@@ -175,7 +182,7 @@ async fn attend(child: &mut smol::process::Child, input: &str, mut stderr: Tail)
             stderr.fill(err).await;
             Ok(())
         };
-        let mut read = pin!(future::try_zip(collect(out, &mut stdout), keep_tail));
+        let mut read = pin!(future::try_zip(collect(out, &mut stdout, voice), keep_tail));
         let mut exit = pin!(child.status());
         let first = async { First::Read(read.as_mut().await) }.or(async { First::Exit(exit.as_mut().await.into()) });
         match first.await {
@@ -194,10 +201,11 @@ async fn attend(child: &mut smol::process::Child, input: &str, mut stderr: Tail)
 /// More came than `budget::REPLY_BYTES` and a newline.
 struct TooLong;
 
-async fn collect(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> Result<(), TooLong> {
+async fn collect(from: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>, voice: &Voice) -> Result<(), TooLong> {
     let Some(mut from) = from else { return Ok(()) };
     let mut chunk = [0; 4096];
     while let Ok(n @ 1..) = from.read(&mut chunk).await {
+        voice.breathe().await;
         into.extend_from_slice(chunk.get(..n).unwrap_or_default());
         if into.len() > budget::REPLY_BYTES + 1 {
             return Err(TooLong);

@@ -9,6 +9,8 @@ use smol::channel::{Receiver, Sender, bounded};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 /// What was read.
@@ -31,11 +33,17 @@ pub struct Reader<R> {
     skipping: bool,
     pace: Pace,
     due: Rc<Cell<u32>>,
+    slow: Arc<AtomicBool>,
 }
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     /// Reads from here.
     pub fn new(from: R) -> Self {
+        Self::slowed(from, Arc::default())
+    }
+
+    /// Reads from here; piece by piece while `slow` says so.
+    pub fn slowed(from: R, slow: Arc<AtomicBool>) -> Self {
         Self {
             from,
             chunk: Vec::new(),
@@ -44,6 +52,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
             skipping: false,
             pace: Pace::default(),
             due: Rc::default(),
+            slow,
         }
     }
 
@@ -90,6 +99,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         if self.chunk.len() == budget::AGENT_CHUNK_BYTES {
             self.pace.one().await;
         }
+        super::breathe(&self.slow).await;
         self.chunk.resize(budget::AGENT_CHUNK_BYTES, 0);
         let n = self.from.read(&mut self.chunk).await.unwrap_or(0);
         self.chunk.truncate(n);

@@ -21,6 +21,8 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// All agents of the daemon, each with the pump of its transport. Dropping it kills every process group it started.
 pub struct Agents {
@@ -31,6 +33,7 @@ pub struct Agents {
     dns: Dns,
     doors: socket::Doors,
     groups: Groups,
+    slow: Arc<AtomicBool>,
     _reaper: Task<std::convert::Infallible>,
 }
 
@@ -48,14 +51,14 @@ impl Agents {
         // children are reaped here instead of on a thread of async-process
         let reaper = executor.spawn(smol::process::driver());
         let doors = socket::Doors::new(&executor);
-        let (hired, groups) = (BTreeMap::new(), Groups::default());
-        Self { executor, post, attachments, hired, dns, doors, groups, _reaper: reaper }
+        let (hired, groups, slow) = (BTreeMap::new(), Groups::default(), Arc::default());
+        Self { executor, post, attachments, hired, dns, doors, groups, slow, _reaper: reaper }
     }
 
     /// An agent is there from now on. `Said::Here` follows when it can take turns.
     pub fn hire(&mut self, id: AgentId, agent: settings::Agent) {
         self.dismiss(id);
-        let voice = Rc::new(Voice { post: self.post.clone(), id, name: agent.name });
+        let voice = Rc::new(Voice { post: self.post.clone(), id, name: agent.name, slow: self.slow.clone() });
         let pump = match agent.answer {
             Transport::Exec { argv, stdin, stdout, child } => {
                 let how = exec::How { argv, stdin, stdout, child };
@@ -72,6 +75,11 @@ impl Agents {
             }
         };
         self.hired.insert(id, (voice, pump));
+    }
+
+    /// Memory is short: what agents write is read piece by piece. Or it is not any more.
+    pub fn slow_down(&self, slow: bool) {
+        self.slow.store(slow, Ordering::Relaxed);
     }
 
     /// An agent is gone: what runs for it is ended, and nothing more is said of it.
@@ -145,6 +153,13 @@ impl Drop for Agents {
     }
 }
 
+/// Rests a little while memory is short.
+async fn breathe(slow: &AtomicBool) {
+    if slow.load(Ordering::Relaxed) {
+        child::after(budget::SHED_PIECE_MS).await;
+    }
+}
+
 /// A turn that an agent has no room for just now.
 fn busy(turn: &str) -> Said<'static> {
     Said::Busy { turn: Cow::Owned(turn.to_owned()), retry_ms: None }
@@ -157,9 +172,15 @@ pub struct Voice {
     id: AgentId,
     /// The agent's name, for logs and lines.
     pub name: String,
+    slow: Arc<AtomicBool>,
 }
 
 impl Voice {
+    /// Before a piece of what the agent wrote is read.
+    pub async fn breathe(&self) {
+        breathe(&self.slow).await;
+    }
+
     /// Waits while the loop is full; a loop that has ended hears nothing more.
     pub async fn say(&self, said: Said<'static>) {
         let _ = self.post.send(Happening::Agent(self.id, said)).await;

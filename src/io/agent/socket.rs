@@ -19,6 +19,8 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// The sockets that are listened on, by path.
 pub struct Doors {
@@ -42,19 +44,20 @@ impl Doors {
     /// A seat for an agent behind the socket at `path`, which opens with its first seat.
     pub fn seat(&mut self, path: PathBuf, uids: Vec<u32>, voice: Rc<Voice>) -> Seat {
         self.open.retain(|_, door| door.strong_count() > 0);
-        let door = self.open.get(&path).and_then(Weak::upgrade).unwrap_or_else(|| self.door(path));
+        let door = self.open.get(&path).and_then(Weak::upgrade).unwrap_or_else(|| self.door(path, voice.slow.clone()));
         let name = voice.name.clone();
         door.room.members.borrow_mut().insert(name.clone(), Member { voice, uids, client: None });
         Seat { door, name }
     }
 
-    fn door(&mut self, path: PathBuf) -> Rc<Door> {
+    fn door(&mut self, path: PathBuf, slow: Arc<AtomicBool>) -> Rc<Door> {
         let (keep, kept) = bounded(1);
         let room = Rc::new(Room {
             path: path.clone(),
             executor: self.executor.clone(),
             members: RefCell::default(),
             connections: Cell::new(0),
+            slow,
         });
         if let Some(executor) = self.executor.upgrade() {
             executor.spawn(door::listen(room.clone(), kept)).detach();
@@ -117,6 +120,7 @@ struct Room {
     executor: Weak<LocalExecutor<'static>>,
     members: RefCell<BTreeMap<String, Member>>,
     connections: Cell<usize>,
+    slow: Arc<AtomicBool>,
 }
 
 /// One agent behind a socket.
@@ -176,7 +180,7 @@ impl Room {
 
     /// One connection from its `hello` to its end.
     async fn serve(self: Rc<Self>, stream: Stream, uid: u32) {
-        let mut reader = Reader::new(&stream);
+        let mut reader = Reader::slowed(&stream, self.slow.clone());
         let client =
             Rc::new(Client { uid, queue: Queue::default(), claims: RefCell::default(), given: RefCell::default() });
         let hello = clock::within(budget::AGENT_HELLO_MS, reader.next()).await;

@@ -123,7 +123,7 @@ impl Resident {
         (stderr, mut tail): (&mut ChildStderr, Tail),
     ) -> Why {
         self.voice.say(Said::Here).await;
-        let mut reader = Reader::new(stdout);
+        let mut reader = Reader::slowed(stdout, self.voice.slow.clone());
         let (end, status) = {
             let talk = lines::talk(&mut reader, stdin, &self.queue, async |line| self.hear(line).await);
             let (exited, status) = (child.status(), child.status());

@@ -35,7 +35,12 @@ impl World {
 
     fn empty(seed: u64) -> Self {
         super::log::begin();
-        let settings = Settings { message_bytes: 65_536, timing: Timing::default(), ..Settings::default() };
+        let settings = Settings {
+            message_bytes: 65_536,
+            channels: Some(guild_bridge::budget::CHANNELS),
+            timing: Timing::default(),
+            ..Settings::default()
+        };
         Self {
             settings,
             halls: Vec::new(),
