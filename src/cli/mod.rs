@@ -1,5 +1,6 @@
 //! What people type: one file a command. The daemon's face (CONTRACT section 3).
 
+pub mod budget;
 mod check;
 mod client;
 mod config;
@@ -196,6 +197,7 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
         (Does::Letters, _) => Ok(letters::list(&socket, json)),
         (Does::RetryLetters, _) => Ok(letters::retry(&socket, first)),
         (Does::DropLetters, _) => Ok(letters::forget(&socket, first)),
+        (Does::Budget, _) => Ok(budget::budget(&typed, json)),
         (Does::Nudge, _) => Ok(nudge::nudge(&socket)),
         (Does::Reload, _) => Ok(reload::reload(&socket, typed.dry_run)),
         (Does::Tail, _) => Ok(tail::tail(&socket, first)),
@@ -210,9 +212,6 @@ fn command(typed: Typed, heap: fn() -> (usize, usize)) -> Result<Exit, Usage> {
 /// The row of the table that was typed.
 fn row(words: &[&str]) -> Result<&'static Row, Usage> {
     let Some(&name) = words.first() else { return Err("a command is missing".into()) };
-    if table::LATER.contains(&name) {
-        return Err(format!("{name} comes with a later version").into());
-    }
     if !table::names().any(|known| known == name) {
         return Err(unknown("command", name, table::names()));
     }

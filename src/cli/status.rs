@@ -130,6 +130,8 @@ struct ProcessView {
     pid: u64,
     heap_bytes: u64,
     heap_peak_bytes: u64,
+    heap_limit_bytes: u64,
+    shedding: bool,
     rss_bytes: u64,
     state_mode: String,
     state_detail: String,
@@ -239,6 +241,10 @@ impl View {
         let process = &self.process;
         let live = self.links.iter().filter(|link| link.state == "live").count();
         let absent = self.agents.iter().filter(|agent| agent.is_missing()).count();
+        let limit = match process.heap_limit_bytes {
+            0 => String::new(),
+            limit => format!(" of {}", bytes(limit)),
+        };
         let mut out = format!(
             "guild-bridge {}, process {}, up {}; {live} of {} links live",
             plain(&self.version),
@@ -251,7 +257,7 @@ impl View {
         }
         out.push('\n');
         out += &format!(
-            "heap {} (at most {}), resident {}, state {}",
+            "heap {} (at most {}){limit}, resident {}, state {}",
             bytes(process.heap_bytes),
             bytes(process.heap_peak_bytes),
             bytes(process.rss_bytes),
@@ -259,6 +265,9 @@ impl View {
         );
         if !process.state_detail.is_empty() {
             out += &format!(": {}", plain(&process.state_detail));
+        }
+        if process.shedding {
+            out += "\nthe heap is near its budget: messages wait in the guild's history, and are taken one at a time";
         }
         if process.log_dropped > 0 {
             out += &format!("\n{} line(s) of the log were dropped: whoever reads it did not", process.log_dropped);
@@ -433,6 +442,8 @@ impl ProcessView {
             pid: said.number("pid"),
             heap_bytes: said.number("heap_bytes"),
             heap_peak_bytes: said.number("heap_peak_bytes"),
+            heap_limit_bytes: said.number("heap_limit_bytes"),
+            shedding: said.raw("shedding") == Some("true"),
             rss_bytes: said.number("rss_bytes"),
             state_mode: said.text("state_mode"),
             state_detail: said.text("state_detail"),
@@ -506,7 +517,8 @@ pub(super) fn age(at: &str, wall_ms: u64) -> Option<String> {
     Some(span(now.saturating_sub(at).as_secs()))
 }
 
-fn bytes(n: u64) -> String {
+/// Bytes as people say them.
+pub(super) fn bytes(n: u64) -> String {
     match n {
         0..=9_999 => format!("{n} B"),
         10_000..=999_999 => format!("{} kB", n / 1000),

@@ -30,6 +30,8 @@ pub enum Does {
     Restart,
     /// `reload`
     Reload,
+    /// `budget`
+    Budget,
     /// `nudge`
     Nudge,
     /// `config from-uci`
@@ -116,6 +118,12 @@ pub const ROWS: &[Row] = &[
         "reads the configuration again, as SIGHUP does: says what it will change, and changes it",
         &[opt("--dry-run", "says what it would change, and changes nothing")],
     ),
+    row(
+        Does::Budget,
+        "budget",
+        "what the heap may come to with this configuration, item by item, and, where the daemon\nruns, what it uses",
+        &[JSON],
+    ),
     row(Does::Nudge, "nudge", "links that rest try now: for scripts that know that the network came up", &[]),
     row(
         Does::FromUci,
@@ -144,9 +152,6 @@ pub const EXITS: &[(Exit, &str)] = &[
     (Exit::Temporary, "temporary: send is still queued after 10 s, another copy uses the state directory of run"),
     (Exit::Config, "configuration"),
 ];
-
-/// Commands that come with a later version.
-pub const LATER: &[&str] = &["budget"];
 
 /// Whether a part of a usage is typed as it stands.
 #[must_use]

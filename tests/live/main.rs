@@ -22,6 +22,7 @@ mod hostile;
 mod kills;
 mod letters;
 mod looked_at;
+mod memory;
 mod rejections;
 #[path = "../harness/runner.rs"]
 mod runner;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         disk::SCENARIOS,
         doctor::SCENARIOS,
         letters::SCENARIOS,
+        memory::SCENARIOS,
         agents::SCENARIOS,
         face::SCENARIOS,
         looked_at::SCENARIOS,

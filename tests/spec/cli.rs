@@ -66,11 +66,11 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
         (&["stauts"], "unknown command stauts (did you mean status?)"),
         (&["run", "--jsno"], "unknown option --jsno (did you mean --json?)"),
         (&["run", "now"], "run takes no `now`"),
-        (&["check", "--json"], "--json goes with doctor, status, letters and letters show, not with check"),
+        (&["check", "--json"], "--json goes with doctor, status, letters, letters show and budget, not with check"),
         (&["letters", "--wait", "1"], "--wait goes with status, not with letters"),
         (
             &["letters", "retry", "--json"],
-            "--json goes with doctor, status, letters and letters show, not with letters retry",
+            "--json goes with doctor, status, letters, letters show and budget, not with letters retry",
         ),
         (&["letters", "burn"], "letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]"),
         (&["letters", "show"], "letters takes nothing, show KEY, retry [KEY|AGENT] or drop [KEY|AGENT]"),
@@ -94,10 +94,55 @@ fn wrong_usage_exits_64_and_says_what_would_be_right() {
     }
 }
 
+/// A good configuration of one agent, with these limits.
+fn configured(limits: &str) -> Folder {
+    let folder = Folder::new();
+    folder.file("key", 0o600, "k");
+    let text = r#"{"guilds": {"g": {"dialect": "fabric", "url": "https://g.example"}},
+        "agents": {"a": {"guild": "g", "key_file": "key", "answer": {"exec": ["/bin/sh"]}}}, "limits": {LIMITS}}"#;
+    folder.file("config.json", 0o644, text.replace("LIMITS", limits));
+    folder
+}
+
 #[test]
-fn what_comes_later_is_refused_as_such() {
-    let (code, _, err) = bridge(&["budget"]);
-    assert!(code == 64 && err.contains("comes with a later version"), "{code} {err}");
+fn budget_says_every_item_their_sum_and_what_the_daemon_uses() {
+    let folder = configured("");
+    let config = folder.path().join("config.json").display().to_string();
+    let status = r#"{"status":{"process":{"heap_bytes":224000,"heap_peak_bytes":252000,"heap_limit_bytes":9,"rss_bytes":4000000}}}"#;
+    let ((code, out, err), asked) =
+        daemon(&[&[status]], Duration::ZERO).answers(&["budget", "--json", "--config", &config]);
+    assert!(code == 0 && asked == [r#"{"cmd":"status"}"#], "{code} {out} {err} {asked:?}");
+    let told: serde_json::Value = serde_json::from_str(&out).unwrap();
+    let parts = told["items"].as_array().unwrap();
+    assert_eq!(parts.iter().map(|part| part["bytes"].as_u64().unwrap()).sum::<u64>(), told["ceiling_bytes"]);
+    assert_eq!(
+        (&told["ceiling_bytes"], told["used"]["heap_peak_bytes"].as_u64()),
+        (&told["heap_limit_bytes"], Some(252_000))
+    );
+    let nobody = folder.path().join("nobody").display().to_string();
+    let (code, out, _) = bridge(&["budget", "--config", &config, "--socket", &nobody]);
+    let all = parts.iter().all(|part| {
+        out.contains(&format!("\n{:<14}{:>10}  ", part["item"].as_str().unwrap(), part["bytes"]))
+            || out.starts_with("runtime ")
+    });
+    assert!(
+        code == 0
+            && all
+            && out.contains("\nceiling ")
+            && out.ends_with("no daemon answers: what is used is not known\n"),
+        "{code} {out}"
+    );
+}
+
+#[test]
+fn budget_refuses_what_check_refuses() {
+    let folder = configured(r#""heap_bytes": 1048576"#);
+    let config = folder.path().join("config.json").display().to_string();
+    let (code, out, err) = bridge(&["budget", "--config", &config]);
+    assert!(
+        code == 78 && out.is_empty() && err.contains(":2:") && err.contains("limits.heap_bytes: is 1048576, and"),
+        "{code} {out} {err}"
+    );
 }
 
 #[test]

@@ -3,6 +3,8 @@
 use crate::folder::Folder;
 use guild_bridge::agent::Said;
 use guild_bridge::agent::line::{self, Heard};
+use guild_bridge::budget::ceiling::{ceiling, plain};
+use guild_bridge::cli::budget::Budget;
 use guild_bridge::cli::pages::holds;
 use guild_bridge::config::schema::{self, Field, Shape};
 use guild_bridge::config::{Loaded, load};
@@ -138,6 +140,14 @@ fn every_default_in_the_reference_is_the_readers_own() {
             assert!(told.trim() == said || told.contains(said), "`{name}`: told {told:?}, is {said:?}");
         }
     }
+}
+
+#[test]
+fn the_readme_shows_the_budget_that_is_planned() {
+    let counts = plain(4);
+    let screen = Budget::of(&counts, ceiling(&counts), None).screen();
+    let told = screen.lines().filter(|line| !line.starts_with("no daemon")).collect::<Vec<_>>().join("\n");
+    assert!(blocks("text").contains(&format!("{told}\n").as_str()), "the block is to be:\n{told}");
 }
 
 #[test]

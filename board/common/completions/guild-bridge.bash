@@ -35,13 +35,14 @@ _guild_bridge() {
     'letters') options='--json' ;;
     'letters show' | 'letters show '*) options='--json' ;;
     'reload') options='--dry-run' ;;
+    'budget') options='--json' ;;
     esac
     if [[ $cur == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options --config --state-dir --socket --version --help" -- "$cur")
         return
     fi
     case ${words[*]} in
-    '') offers='run check doctor status send tail letters restart reload nudge config' ;;
+    '') offers='run check doctor status send tail letters restart reload budget nudge config' ;;
     'doctor') offers+=" $(_guild_bridge_said "$1" status agent "${socket[@]}")" ;;
     'send') offers+=" $(_guild_bridge_said "$1" status agent "${socket[@]}")" ;;
     'tail') offers+=" $(_guild_bridge_said "$1" status agent "${socket[@]}")" ;;

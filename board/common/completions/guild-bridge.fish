@@ -48,6 +48,7 @@ complete -c guild-bridge -n '__guild_bridge_at ' -a tail -d 'follows what passes
 complete -c guild-bridge -n '__guild_bridge_at ' -a letters -d 'the replies that a guild refused for good, with their keys'
 complete -c guild-bridge -n '__guild_bridge_at ' -a restart -d 'reconnects one agent'\''s links, leaving the others alone'
 complete -c guild-bridge -n '__guild_bridge_at ' -a reload -d 'reads the configuration again, as SIGHUP does'
+complete -c guild-bridge -n '__guild_bridge_at ' -a budget -d 'what the heap may come to with this configuration, item by item, and, where the daemon runs, what it uses'
 complete -c guild-bridge -n '__guild_bridge_at ' -a nudge -d 'links that rest try now'
 complete -c guild-bridge -n '__guild_bridge_at ' -a config -d 'OpenWrt'\''s configuration, as `uci export guild-bridge` prints it, as JSON'
 complete -c guild-bridge -n '__guild_bridge_at doctor' -a '(__guild_bridge_said status agent)' -d agent
@@ -72,6 +73,7 @@ complete -c guild-bridge -n '__guild_bridge_at status' -l check -x -a 'local gui
 complete -c guild-bridge -n '__guild_bridge_at letters' -l json -d 'the same as JSON, one line'
 complete -c guild-bridge -n '__guild_bridge_at -a letters show' -l json -d 'the same as JSON, one line'
 complete -c guild-bridge -n '__guild_bridge_at reload' -l dry-run -d 'says what it would change, and changes nothing'
+complete -c guild-bridge -n '__guild_bridge_at budget' -l json -d 'the same as JSON, one line'
 complete -c guild-bridge -l config -r -F -d 'default /etc/guild-bridge/config.json'
 complete -c guild-bridge -l state-dir -x -a '(__fish_complete_directories)' -d 'default /run/guild-bridge/state, or /var/lib/guild-bridge where "state" is not memory'
 complete -c guild-bridge -l socket -r -F -d 'the control socket, default /run/guild-bridge/control.sock'

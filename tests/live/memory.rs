@@ -1,0 +1,116 @@
+//! The heap of the real binary, as its own allocator counts it, against its budget.
+
+use crate::guild::bridge::{Bridge, wait_for};
+use crate::guild::{Fault, Guild, Options};
+use crate::scene::BRIDGE;
+use crate::{Ended, Scenario};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+pub const SCENARIOS: &[Scenario] = &[
+    Scenario("the_planned_shape_filled_to_its_bounds_stays_within_what_budget_says", 150, filled),
+    Scenario("a_flood_that_the_heap_cannot_hold_is_shed_and_comes_whole", 150, flood),
+];
+
+/// Of a message that is nearly as long as they may be.
+const LONG: usize = 60_000;
+/// What is read is not said back: each reply is so long.
+const REPLY: usize = 12_000;
+
+/// A guild of these agents and channels, all in all of them, and a daemon whose agents take a second for a long reply.
+fn hall(agents: &[&str], channels: usize, parallel: u16) -> (Guild, Bridge) {
+    let guild = Guild::start(Options::default());
+    let mut bridge = Bridge::new(BRIDGE, &guild.url());
+    let members: Vec<&str> = agents.iter().copied().chain(["u7"]).collect();
+    guild.with(|guild, _| {
+        guild.add_person("u7", "alice", false);
+        agents.iter().for_each(|name| guild.add_agent(name, name, &format!("key-{name}")));
+        (0..channels).for_each(|n| guild.add_channel(&format!("c{n}"), "channel", &members));
+    });
+    let script = format!("cat >/dev/null; sleep 1; head -c {REPLY} /dev/zero | tr '\\0' x");
+    for name in agents {
+        let answer = json!({"exec": ["/bin/sh", "-c", script]});
+        bridge.agent(name, &format!("key-{name}"), answer, json!({"respond_to": "all", "parallel": parallel}));
+    }
+    bridge.start();
+    agents.iter().for_each(|name| drop(bridge.wait_state(name, "live", 20)));
+    let joined = |link: &Value| link["channels_joined"] == channels;
+    agents.iter().for_each(|name| drop(bridge.wait_link(name, "all joins", 20, joined)));
+    (guild, bridge)
+}
+
+/// How often each message was answered, by agent.
+fn answered(guild: &Guild) -> BTreeMap<(String, String), usize> {
+    let mut all = BTreeMap::new();
+    guild.with(|guild, _| {
+        for message in guild.said.iter().filter(|message| message.reply_to.is_some()) {
+            *all.entry((message.author.clone(), message.reply_to.clone().unwrap())).or_default() += 1;
+        }
+    });
+    all
+}
+
+/// Every message is answered once by every agent, and no link counted a gap.
+fn whole(guild: &Guild, bridge: &mut Bridge, agents: usize, messages: usize) -> Value {
+    let what = format!("{messages} messages answered by {agents} agents");
+    wait_for(&what, 100, || answered(guild).len() == agents * messages);
+    assert!(answered(guild).values().all(|times| *times == 1), "answered twice; log:\n{}", bridge.tail());
+    let status = bridge.status();
+    assert!(status["links"].as_array().unwrap().iter().all(|link| link["gaps"] == 0), "{status}");
+    status["process"].clone()
+}
+
+fn number(process: &Value, field: &str) -> u64 {
+    process[field].as_u64().unwrap_or_else(|| panic!("{field}: {process}"))
+}
+
+/// Windows, outboxes and turns are full of what is long while the guild takes no post; then it takes them again.
+fn filled() -> Ended {
+    let agents = ["one", "two", "three", "four"];
+    let (guild, mut bridge) = hall(&agents, 64, 1);
+    guild.set_fault(Fault::PostStatus(503, Some("1".into())));
+    for n in 0..12 {
+        guild.say(&format!("c{}", n % 64), "u7", &"m".repeat(if n % 3 == 0 { LONG } else { 4_000 }));
+    }
+    for name in agents {
+        bridge.wait_link(name, "two posts that wait", 30, |link| link["outbox_depth"].as_u64().is_some_and(|n| n >= 2));
+    }
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    guild.clear_faults();
+    let process = whole(&guild, &mut bridge, agents.len(), 12);
+    let (peak, limit) = (number(&process, "heap_peak_bytes"), number(&process, "heap_limit_bytes"));
+    let (code, out, _) = bridge.call(&["budget", "--json"]);
+    let budget: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &budget["ceiling_bytes"]), (0, &json!(limit)));
+    assert!(number(&budget["used"], "heap_peak_bytes") >= peak && limit <= 1536 * 1024, "{budget}");
+    println!(
+        "four agents, 64 channels, filled: heap at most {peak} of {limit} bytes, shed {} time(s)",
+        process["sheds"]
+    );
+    assert!(peak <= limit, "{peak} bytes of heap, the budget is {limit}");
+    assert!(bridge.runs());
+    Ended::Well
+}
+
+/// One agent is given more long messages at once than the heap may hold.
+fn flood() -> Ended {
+    const MESSAGES: usize = 40;
+    let (guild, mut bridge) = hall(&["one"], MESSAGES, 64);
+    for n in 0..MESSAGES {
+        guild.say(&format!("c{n}"), "u7", &"m".repeat(LONG));
+    }
+    let process = whole(&guild, &mut bridge, 1, MESSAGES);
+    let (peak, limit) = (number(&process, "heap_peak_bytes"), number(&process, "heap_limit_bytes"));
+    println!(
+        "{MESSAGES} messages of {LONG} bytes at once: heap at most {peak} of {limit} bytes, shed {} time(s), {} let go",
+        process["sheds"], process["let_go"]
+    );
+    assert!(
+        number(&process, "sheds") > 0 && bridge.log().contains("host.memory"),
+        "{process}; log:\n{}",
+        bridge.tail()
+    );
+    assert!(peak <= limit, "{peak} bytes of heap, the budget is {limit}");
+    wait_for("the end of the shedding", 10, || bridge.status()["process"]["shedding"] == false);
+    Ended::Well
+}
