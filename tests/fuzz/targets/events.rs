@@ -32,6 +32,8 @@ fuzz_target!(|bytes: &[u8]| {
         list(dialect.as_ref(), bytes);
         mint(dialect.as_ref(), bytes);
     });
+    let workspace = dialect::of(&Guild { dialect: DialectName::OpenWebUi, paths: Default::default(), ..guild });
+    within(room, || open_webui(workspace.as_ref(), bytes));
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     within(room, || {
         event(dialect.as_ref(), text);
@@ -187,7 +189,48 @@ fn event(dialect: &dyn Dialect, text: &str) {
             }
             Heard::Unreadable(_) => assert_eq!(name, "message.created"),
             Heard::Denied(_, why) => assert!(name == "exception" && !why.is_empty() && why.len() <= 80),
+            Heard::Echo { .. } | Heard::Relist => panic!("fabric has neither"),
             Heard::Other => {}
+        }
+    }
+}
+
+/// The other dialect takes what comes, and its ids and places hold together.
+fn open_webui(dialect: &dyn Dialect, bytes: &[u8]) {
+    let timeline = dialect.timeline().expect("its history is listed newest first");
+    let read = |incoming: &Incoming<'_>| {
+        let id = incoming.id.as_ref();
+        assert!(id.len() <= budget::ID_BYTES && timeline.time(id).is_some() && timeline.is_same(id, id));
+        assert_eq!(timeline.thread_of(id), incoming.thread.as_deref());
+        assert_eq!(timeline.time(&timeline.behind(id)), timeline.time(id));
+        assert!(incoming.mentions.as_ref().is_none_or(|ids| ids.len() <= budget::MENTIONS));
+    };
+    dialect.history_rows(bytes, &mut |row| match row {
+        Row::Message(incoming, _) => read(&incoming),
+        Row::Unreadable(id, _) => assert!(id.is_none_or(|id| timeline.time(&id).is_some())),
+    });
+    timeline.threads(bytes, &mut |_, _| {});
+    timeline.detailed(bytes, &mut Incoming::default());
+    dialect.channel_rows(bytes, &mut |row| {
+        if let Ok(row) = row {
+            assert!(!row.id.is_empty() && row.name.len() <= budget::NAME_BYTES.max(row.id.len()));
+        }
+    });
+    let _ = dialect.minted(bytes, Some(1_795_765_370_000));
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let post = dialect.post_about(text, Some(text), text, Some(text), text);
+    let body = tree(&post.body.unwrap_or_default()).expect("a post is JSON");
+    assert_eq!((body["content"].as_str(), body["data"]["client_id"].as_str()), (Some(text), Some(text)));
+    for event in [dialect.probe(text), dialect.typing(text, Some(text), true), dialect.join_all(text)] {
+        assert!(tree(&event.expect("it has one")).is_some(), "an event is JSON");
+    }
+    if json::scan(text).is_ok() {
+        let _ = dialect.joined_as(text, "me");
+        for args in [format!("[\"events:channel\",{text}]"), format!("[\"events:channel\",{{\"data\":{text}}}]")] {
+            let Ok(event) = Event::read(&args) else { continue };
+            if let Heard::Message(incoming, _) = dialect.event(&event) {
+                read(&incoming);
+            }
         }
     }
 }

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Milliseconds since 1970 when a story begins.
 pub const EPOCH_MS: u64 = 1_795_000_000_000;
 pub const BOT: &str = "7c0d36b3-331a-453b-9197-432fb78c4d5d";
+/// Another agent of the same daemon.
+pub const SECOND: &str = "5e0f0000-0000-4000-8000-000000000002";
 pub const ALICE: &str = "bc732e3e-5467-44ba-8c02-0a17c082a2f2";
 
 pub struct Message {
@@ -30,6 +32,7 @@ pub struct Channel {
 #[derive(Default)]
 pub struct Socket {
     token: String,
+    user: String,
     /// The server knows who it is.
     pub known: bool,
     pub rooms: BTreeSet<String>,
@@ -49,7 +52,7 @@ pub struct Server {
     pub refused: u32,
     pub channels: Vec<Channel>,
     pub sockets: BTreeMap<u32, Socket>,
-    tokens: BTreeMap<String, (u32, Option<u64>)>,
+    tokens: BTreeMap<String, (u32, Option<u64>, &'static str)>,
     /// Joins are answered well and let nobody in.
     pub deaf_joins: bool,
     /// The next post is stored and its answer is lost.
@@ -99,7 +102,8 @@ impl Server {
     }
 
     fn is_good(&self, token: &str) -> bool {
-        let good = |(stamp, end): &(u32, Option<u64>)| *stamp == self.stamp && end.is_none_or(|end| end > self.now);
+        let good =
+            |(stamp, end, _): &(u32, Option<u64>, &str)| *stamp == self.stamp && end.is_none_or(|end| end > self.now);
         self.tokens.get(token).is_some_and(good) && self.role == "user"
     }
 
@@ -202,19 +206,25 @@ impl Server {
 
     fn sign_in(&mut self, said: &Value) -> (u16, Value) {
         self.sign_ins.push(self.now);
-        let lately = self.sign_ins.iter().filter(|at| **at + 180_000 > self.now).count();
+        let minute = self.now / 60_000;
+        let lately = self.sign_ins.iter().filter(|at| **at / 60_000 + 4 > minute).count();
         if lately > 15 {
             self.refused += 1;
             return (429, json!({"detail": "Rate limit exceeded"}));
         }
-        if said["email"] != "bot@example.org" || said["password"] != self.password.as_str() {
+        let user = match said["email"].as_str().unwrap() {
+            "bot@example.org" => BOT,
+            "second@example.org" => SECOND,
+            _ => return (400, Value::Null),
+        };
+        if said["password"] != self.password.as_str() {
             return (400, json!({"detail": "The email or password provided is incorrect."}));
         }
         let token = format!("token-{}", self.sign_ins.len());
         let end = self.life_s.map(|life| self.now + life * 1000);
-        self.tokens.insert(token.clone(), (self.stamp, end));
+        self.tokens.insert(token.clone(), (self.stamp, end, user));
         let expires_at = end.map(|end| (EPOCH_MS + end) / 1000);
-        (200, json!({"id": BOT, "name": "Bot", "role": self.role, "token": token, "expires_at": expires_at}))
+        (200, json!({"id": user, "name": "Bot", "role": self.role, "token": token, "expires_at": expires_at}))
     }
 
     fn list(&self) -> Value {
@@ -256,13 +266,14 @@ impl Server {
                 self.joins += 1;
                 let token = event[1]["auth"]["token"].as_str().unwrap().to_owned();
                 let good = self.is_good(&token);
+                let user = self.tokens.get(&token).map_or("", |(.., user)| user);
                 let rooms = self.channels.iter().filter(|channel| channel.listed).map(|channel| channel.id.clone());
                 let rooms = if self.permitted && !self.deaf_joins { rooms.collect() } else { BTreeSet::new() };
                 let Some(socket) = self.sockets.get_mut(&line) else { return };
                 if good {
-                    (socket.known, socket.rooms, socket.token) = (true, rooms, token);
+                    (socket.known, socket.rooms, socket.token, socket.user) = (true, rooms, token, user.to_owned());
                 }
-                let who = if good { json!([{"id": BOT, "name": "Bot"}]) } else { json!([]) };
+                let who = if good { json!([{"id": user, "name": "Bot"}]) } else { json!([]) };
                 self.out.push((line, format!("43{ack}{who}")));
             }
             "heartbeat" => self.sweep(line),
@@ -274,7 +285,7 @@ impl Server {
                 }
                 socket.typing.push(event[1]["data"]["data"]["typing"] == true);
                 let mut echo = event.clone();
-                echo[1]["user"] = person(BOT);
+                echo[1]["user"] = person(&socket.user);
                 self.tell(&channel, &echo);
             }
             other => panic!("the server knows no event {other}"),
@@ -300,7 +311,7 @@ impl Server {
 
 fn person(id: &str) -> Value {
     match id {
-        BOT => json!({"id": id, "name": "Bot", "role": "user"}),
+        BOT | SECOND => json!({"id": id, "name": "Bot", "role": "user"}),
         "hook" => json!({"id": id, "name": "Hook", "role": "webhook"}),
         _ => json!({"id": id, "name": "Alice", "role": "user"}),
     }

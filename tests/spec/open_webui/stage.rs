@@ -19,6 +19,11 @@ const WAY_MS: u64 = 20;
 /// More steps than this at one moment is a loop without rest.
 const STEPS_AT_ONCE: u32 = 10_000;
 
+/// What the server knows a line by.
+fn number(line: Line) -> u32 {
+    u32::from(line.link.0) * 100_000 + line.attempt
+}
+
 enum Event {
     Answer(guild_bridge::call::Ticket, Option<(u16, Vec<u8>)>),
     Opened(Line),
@@ -156,7 +161,7 @@ impl Stage {
 
     fn happens(&mut self, event: Event) {
         let now = self.now();
-        let closed = |line: &Line| self.gone.contains(&line.attempt);
+        let closed = |line: &Line| self.gone.contains(&number(*line));
         match event {
             Event::Answer(ticket, Some((status, body))) => {
                 let got = Got { status, body: &body, date_ms: Some(now.wall_ms / 1000 * 1000), ..Got::default() };
@@ -174,13 +179,13 @@ impl Stage {
             }
             Event::Text(line, text) if !closed(&line) => {
                 if text == "2" {
-                    self.server.sweep(line.attempt);
+                    self.server.sweep(number(line));
                     self.push(25_000, Event::Text(line, "2".into()));
                 }
                 self.relay.handle(Input::Wire(line, Wire::Text(&text)), now);
             }
             Event::Sent(line) if !closed(&line) => self.relay.handle(Input::Wire(line, Wire::Sent), now),
-            Event::Frame(line, frame) if !closed(&line) => self.server.hear(line.attempt, &frame),
+            Event::Frame(line, frame) if !closed(&line) => self.server.hear(number(line), &frame),
             Event::Text(..) | Event::Sent(..) | Event::Frame(..) => {}
             Event::Reply(agent, turn, text) => {
                 let said = Said::Reply { turn: turn.into(), text: text.into(), last: true };
@@ -201,9 +206,9 @@ impl Stage {
     }
 
     fn close(&mut self, line: Line) {
-        self.lines.remove(&line.attempt);
-        self.gone.insert(line.attempt);
-        self.server.sockets.remove(&line.attempt);
+        self.lines.remove(&number(line));
+        self.gone.insert(number(line));
+        self.server.sockets.remove(&number(line));
     }
 
     fn perform(&mut self) {
@@ -218,7 +223,7 @@ impl Stage {
                 Output::Dial { line, url, .. } => {
                     assert_eq!(url, "ws://127.0.0.1:8080/ws/socket.io/?EIO=4&transport=websocket");
                     self.dials += 1;
-                    self.lines.insert(line.attempt, line);
+                    self.lines.insert(number(line), line);
                     if self.cut {
                         self.push(WAY_MS, Event::Sent(line));
                         self.drop_lines();

@@ -1,6 +1,6 @@
 //! Stories of an agent on a simulated Open WebUI server.
 
-use super::server::{ALICE, BOT};
+use super::server::{ALICE, BOT, SECOND};
 use super::stage::{Stage, settings};
 use guild_bridge::settings::RespondTo;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn an_hour_of_a_flapping_network_takes_one_sign_in() {
 }
 
 #[test]
-fn sign_ins_are_at_least_15_s_apart_and_a_429_is_waited_for_a_minute() {
+fn sign_ins_are_at_least_20_s_apart_and_a_429_is_waited_for_a_minute() {
     let mut stage = Stage::new();
     stage.server.sign_ins = vec![0; 15];
     stage.run(59_000);
@@ -39,7 +39,8 @@ fn sign_ins_are_at_least_15_s_apart_and_a_429_is_waited_for_a_minute() {
         stage.run(5_000);
     }
     let apart = stage.server.sign_ins.windows(2).skip(1).map(|pair| pair[1] - pair[0]).min().unwrap();
-    assert!(apart >= 15_000, "{apart} ms apart");
+    assert!(apart >= 20_000, "{apart} ms apart");
+    assert_eq!(stage.server.refused, 1, "no 429 of our own making");
 }
 
 #[test]
@@ -232,4 +233,22 @@ fn a_reload_of_the_same_configuration_keeps_the_connection() {
     stage.server.say("general", BOT, "mine", None);
     stage.run(10_000);
     assert!(stage.turns.is_empty(), "it still knows who it is");
+}
+
+#[test]
+fn another_agent_of_this_daemon_counts_as_a_bot_as_soon_as_the_guild_says_who_it_is() {
+    let mut settings = settings();
+    let mut second = settings.agents[0].clone();
+    (second.name, second.id) = ("second".into(), "second".into());
+    (second.login, second.respond_to) = (Some("second@example.org".into()), RespondTo::Direct);
+    settings.agents.push(second);
+    let mut stage = Stage::of(settings);
+    stage.run_live();
+    stage.run(5_000);
+    stage.server.say("general", SECOND, "for nobody", None);
+    let mention = format!("<@U:{BOT}|Bot> for you");
+    stage.server.say("general", SECOND, &mention, None);
+    stage.run(10_000);
+    assert_eq!(stage.heard(), [mention.as_str()]);
+    assert_eq!(stage.server.sign_ins.len(), 2);
 }
