@@ -82,6 +82,15 @@ pub enum Became {
         /// Its turn, channel and message.
         about: About,
     },
+    /// The agent says that it writes, or does so no more; the turn goes on.
+    Typing {
+        /// Whose.
+        link: LinkId,
+        /// Its turn, channel and message.
+        about: About,
+        /// It writes.
+        on: bool,
+    },
     /// It was given up.
     GivenUp {
         /// Whose.
@@ -233,7 +242,11 @@ impl Inbox {
                 self.why = Some(why);
                 self.tick(step)
             }
-            Said::Accepted { .. } | Said::Typing { .. } | Said::Send { .. } => None,
+            Said::Typing { turn, on } => {
+                let open = self.asked(&turn)?;
+                Some(Became::Typing { link: open.link, about: open.about(), on })
+            }
+            Said::Accepted { .. } | Said::Send { .. } => None,
             Said::Reply { turn, text, last } => self.reply(&turn, &text, last, step),
             Said::None { turn } => {
                 self.asked(&turn)?;

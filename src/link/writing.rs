@@ -2,12 +2,16 @@
 //! dialect has it. And that a channel was read.
 
 use super::{Link, State};
+use crate::inbox::About;
 use crate::moment::{Moment, sooner};
 use crate::step::Step;
 use std::collections::VecDeque;
 
 /// What is shown is forgotten after a few seconds: it is renewed before.
 const RENEW_MS: u64 = 3_000;
+
+/// Nothing is to be shown.
+const NEVER: Moment = Moment(u64::MAX);
 
 /// What is shown.
 #[derive(Default)]
@@ -36,7 +40,7 @@ impl Writing {
     /// The connection is over, and what was shown on it.
     pub fn session_over(&mut self) {
         self.due.clear();
-        for open in &mut self.open {
+        for open in self.open.iter_mut().filter(|open| open.next != NEVER) {
             open.next = Moment(0);
         }
     }
@@ -54,6 +58,19 @@ impl Link {
             self.writing.due.extend(self.dialect.typing(channel, open.thread.as_deref(), false));
         }
         self.writing.due.extend(self.dialect.read_mark(channel));
+    }
+
+    /// An agent says that it writes at a turn, or does so no more.
+    pub fn writes(&mut self, about: &About, on: bool, step: &mut Step<'_>) {
+        let is = |open: &&mut Open| open.channel == about.channel && open.message == about.message;
+        let Some(open) = self.writing.open.iter_mut().find(is).filter(|open| on == (open.next == NEVER)) else {
+            return;
+        };
+        open.next = if on { step.now.at } else { NEVER };
+        if !on && open.until.is_some() {
+            self.writing.due.extend(self.dialect.typing(&open.channel, open.thread.as_deref(), false));
+        }
+        self.settle(step);
     }
 
     /// Whether an event to a channel's room would be heard.
@@ -78,7 +95,7 @@ impl Link {
                     let Some(open) = self.writing.open.get_mut(at) else { return };
                     let until = *open.until.get_or_insert(now.after_ms(most_ms));
                     let on = now < until;
-                    open.next = if on { now.after_ms(RENEW_MS) } else { Moment(u64::MAX) };
+                    open.next = if on { now.after_ms(RENEW_MS) } else { NEVER };
                     match self.dialect.typing(&open.channel, open.thread.as_deref(), on) {
                         Some(event) => event,
                         None => continue,
@@ -94,7 +111,8 @@ impl Link {
 
     /// When something has to be said.
     pub(super) fn write_deadline(&self) -> Option<Moment> {
-        let heard = self.writing.open.iter().filter(|open| self.is_heard_in(&open.channel));
+        let shown = self.writing.open.iter().filter(|open| open.next != NEVER);
+        let heard = shown.filter(|open| self.is_heard_in(&open.channel));
         heard.fold(None, |soonest, open| sooner(soonest, Some(open.next)))
     }
 }

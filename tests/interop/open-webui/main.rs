@@ -23,6 +23,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario("open_webui_mentions_alone_are_answered_and_their_files_are_fetched", 1500, || play("mentioned")),
     Scenario("open_webui_later_channels_and_revived_direct_messages_are_joined", 1500, || play("later")),
     Scenario("open_webui_what_was_said_while_the_daemon_was_killed_is_answered_in_order", 1500, || play("away")),
+    Scenario("open_webui_a_daemon_that_is_killed_while_it_answers_answers_each_once", 1500, || play("kills")),
     Scenario("open_webui_tokens_are_renewed_before_they_end_and_nothing_is_lost", 1500, || play("expiry")),
     Scenario("open_webui_a_role_taken_away_and_given_back", 1500, || play("role")),
     Scenario("open_webui_a_password_that_changes", 1500, || play("password")),

@@ -399,6 +399,26 @@ def restarts(guild):
     daemon.end()
 
 
+def kills(guild):
+    """The daemon is killed again and again while it answers: the journal and a look at history answer each once."""
+    general = guild.channel("kills")
+    daemon = Daemon(parallel=1)
+    said = []
+    for n in range(5):
+        for m in range(8):
+            said.append(guild.alice.say(general, f"word {n} {m}"))
+            time.sleep(0.03 * (n + 1))
+        daemon.end(signal.SIGKILL)
+        daemon.start()
+    said.append(guild.alice.say(general, "last"))
+    answered(guild, daemon, general, said[-1], 120)
+    time.sleep(5)
+    once(guild, general, *said)
+    link = daemon.link()
+    assert link["gaps"] == 0 and link["outbox_depth"] == 0, link
+    daemon.end()
+
+
 def burst(guild):
     """Two thousand messages at once: each reaches the agent once, and every hundredth is answered once."""
     team = guild.among("group", "burst")

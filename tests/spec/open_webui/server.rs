@@ -147,15 +147,22 @@ impl Server {
         self.out.extend(there.map(|(line, _)| (*line, frame.clone())));
     }
 
+    /// A row, and in it the one that it answers, in which no further one stands.
     fn row(&self, at: usize, message: &Message, whole: bool) -> Value {
+        let answers = |id: &String| self.channels[at].messages.iter().find(|other| other.id == *id);
+        let replied = message.reply_to.as_ref().and_then(answers).map(|other| self.plain(at, other, false));
+        let mut row = self.plain(at, message, whole);
+        row["reply_to_message"] = replied.into();
+        row
+    }
+
+    fn plain(&self, at: usize, message: &Message, whole: bool) -> Value {
         let all = &self.channels[at].messages;
-        let replied = message.reply_to.as_ref().and_then(|id| all.iter().find(|other| other.id == *id));
         let replies = all.iter().filter(|other| other.parent.as_deref() == Some(message.id.as_str()));
         let data = if whole { message.data.clone() } else { json!(!message.data.is_null()) };
         json!({"id": message.id, "user_id": message.user, "channel_id": self.channels[at].id,
             "reply_to_id": message.reply_to, "parent_id": message.parent, "content": message.text, "data": data,
             "meta": message.meta, "created_at": message.at_ns, "user": person(&message.user),
-            "reply_to_message": replied.map(|other| self.row(at, other, false)),
             "latest_reply_at": replies.map(|reply| reply.at_ns).max()})
     }
 
@@ -193,7 +200,8 @@ impl Server {
                 let text = |name: &str| said[name].as_str().map(str::to_owned);
                 let (text_said, reply, parent) = (text("content").unwrap(), text("reply_to_id"), text("parent_id"));
                 let channel = (*channel).to_owned();
-                let id = self.store(&channel, BOT, &text_said, reply, parent, said["data"].clone(), Value::Null, true);
+                let user = bearer.and_then(|token| self.tokens.get(token)).map_or(BOT, |(.., user)| user);
+                let id = self.store(&channel, user, &text_said, reply, parent, said["data"].clone(), Value::Null, true);
                 if std::mem::take(&mut self.lose_answer) {
                     return None;
                 }

@@ -120,8 +120,12 @@ impl Stage {
         self.queue.insert((self.at + after_ms, self.order), event);
     }
 
+    pub fn links(&self) -> Vec<LinkStatus> {
+        self.relay.status(self.now()).links
+    }
+
     pub fn status(&self) -> LinkStatus {
-        self.relay.status(self.now()).links.into_iter().next().unwrap()
+        self.links().into_iter().next().unwrap()
     }
 
     pub fn run(&mut self, ms: u64) {
@@ -270,6 +274,13 @@ impl Stage {
                 | Output::End => {}
             }
         }
+    }
+
+    /// The agent says that it writes at its last turn, or does so no more.
+    pub fn agent_writes(&mut self, on: bool) {
+        let turn = self.turns.last().unwrap().id.clone();
+        let now = self.now();
+        self.relay.handle(Input::Agent(self.agent.unwrap(), Said::Typing { turn: turn.into(), on }), now);
     }
 
     /// Time goes on until the link is live with every listed channel proven.

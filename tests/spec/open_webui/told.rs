@@ -248,7 +248,32 @@ fn another_agent_of_this_daemon_counts_as_a_bot_as_soon_as_the_guild_says_who_it
     stage.server.say("general", SECOND, "for nobody", None);
     let mention = format!("<@U:{BOT}|Bot> for you");
     stage.server.say("general", SECOND, &mention, None);
+    stage.run(50_000);
+    let asked = |name: &str| stage.turns.iter().filter(|turn| turn.agent == name).count();
+    let first = stage.turns.iter().find(|turn| turn.agent == "echo").unwrap();
+    assert_eq!(first.message.text, mention);
+    assert!(!stage.heard().contains(&"for nobody"));
+    // each answers the other's answer to it, and that is where it ends
+    assert!(asked("echo") <= 20 && asked("second") <= 20, "{} and {}", asked("echo"), asked("second"));
+    assert_eq!(stage.server.sign_ins.len(), 2, "{:?}", stage.links());
+}
+
+#[test]
+fn an_agent_that_says_that_it_does_not_write_is_believed() {
+    let mut stage = Stage::new();
+    stage.agent_ms = 30_000;
+    stage.run_live();
+    stage.server.say("general", ALICE, "think", None);
+    stage.run(4_000);
+    stage.agent_writes(false);
     stage.run(10_000);
-    assert_eq!(stage.heard(), [mention.as_str()]);
-    assert_eq!(stage.server.sign_ins.len(), 2);
+    let typing = |stage: &Stage| stage.server.sockets.values().next().unwrap().typing.clone();
+    let said = typing(&stage);
+    assert_eq!(said.last(), Some(&false));
+    stage.drop_lines();
+    stage.run(10_000);
+    assert!(!typing(&stage).contains(&true), "nor on the next connection");
+    stage.agent_writes(true);
+    stage.run(1_000);
+    assert_eq!(typing(&stage).last(), Some(&true));
 }
