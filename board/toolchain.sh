@@ -50,11 +50,13 @@ wants_of() {
     esac
 }
 
-# features_of TARGET: MIPS code is large and its boards' flash is small: they go without the page
+# features_of TARGET: what fits in its bound. Systems for 64-bit ARM and OpenWrt have roots of their own, which the packages
+# depend on; MIPS code is large and its boards' flash is small: they go without the page, too
 features_of() {
     case $1 in
     mipsel-*) echo --no-default-features ;;
-    *) echo --features=page ;;
+    aarch64-*) printf '%s\n' --no-default-features --features=page ;;
+    *) echo --features=page,roots ;;
     esac
 }
 
@@ -64,7 +66,7 @@ has_rustup() {
 
 build_by_rustup() {
     cargo fetch -q --locked || return 1
-    CARGO_ENCODED_RUSTFLAGS=$(encoded "$(rustc --print sysroot)" "${CARGO_HOME:-$HOME/.cargo}" "$1") cargo zigbuild --release --locked --bin guild-bridge --target "$1" "$(features_of "$1")"
+    CARGO_ENCODED_RUSTFLAGS=$(encoded "$(rustc --print sysroot)" "${CARGO_HOME:-$HOME/.cargo}" "$1") cargo zigbuild --release --locked --bin guild-bridge --target "$1" "${features[@]}"
 }
 
 # cross 0.2.5 builds std by a nightly compiler alone, and what came after it has no image for mipsel
@@ -78,7 +80,7 @@ has_cross() {
 # is here, the compiler in /rust and cargo's home /cargo.
 build_by_cross() {
     cargo fetch -q --locked || return 1
-    CROSS_CONFIG=$top/cross.toml CARGO_ENCODED_RUSTFLAGS=$(encoded /rust /cargo "$1") cross build --release --locked --bin guild-bridge --target "$1" "$(features_of "$1")"
+    CROSS_CONFIG=$top/cross.toml CARGO_ENCODED_RUSTFLAGS=$(encoded /rust /cargo "$1") cross build --release --locked --bin guild-bridge --target "$1" "${features[@]}"
 }
 
 has_distribution() {
@@ -135,6 +137,6 @@ build_by_distribution() {
     distribution_tools || return 69
     "$tools/bin/cargo" fetch -q --locked || return 1
     CARGO_ENCODED_RUSTFLAGS=$(encoded "$tools" "${CARGO_HOME:-$HOME/.cargo}" "$1") PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
-        cargo-zigbuild rustc --release --locked --bin guild-bridge --target "$1" "$(features_of "$1")" -Z build-std=std,panic_abort \
+        cargo-zigbuild rustc --release --locked --bin guild-bridge --target "$1" "${features[@]}" -Z build-std=std,panic_abort \
         -Z build-std-features=optimize_for_size -- "${last[@]}"
 }

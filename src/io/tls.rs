@@ -242,8 +242,23 @@ fn system_roots() -> RootCertStore {
             );
         }
     }
+    built_in_roots()
+}
+
+#[cfg(feature = "roots")]
+fn built_in_roots() -> RootCertStore {
     log::info!("TLS: no bundle of roots on this system, using the {} built in", webpki_roots::TLS_SERVER_ROOTS.len());
     RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() }
+}
+
+#[cfg(not(feature = "roots"))]
+fn built_in_roots() -> RootCertStore {
+    log::warn!(
+        "TLS: {}: no bundle of roots on this system, and this build has none: install ca-certificates (OpenWrt: ca-bundle), \
+         or name one in SSL_CERT_FILE",
+        Reason::TlsUnknownCa
+    );
+    RootCertStore::empty()
 }
 
 type Certificate = Result<CertificateDer<'static>, String>;
