@@ -129,8 +129,9 @@ impl Link {
             }
         }
         if over > self.channels_over {
-            let detail = "the guild lists more channels than are joined";
-            self.gap(Gap::ChannelsOver, over - self.channels_over, Missing::default(), detail);
+            let most = self.seat.share.channels;
+            let detail = format!("the guild lists more channels than may be joined, {most}: raise limits.channels");
+            self.gap(Gap::ChannelsOver, over - self.channels_over, Missing::default(), &detail);
         }
         self.channels_over = over;
         self.forget_places();

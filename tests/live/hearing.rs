@@ -257,7 +257,8 @@ fn two_guilds() -> Ended {
 }
 
 fn many_channels() -> Ended {
-    let scene = Scene::new(Options::default());
+    let mut scene = Scene::new(Options::default());
+    scene.bridge.config["limits"] = serde_json::json!({"channels": 200});
     let name = |n: usize| format!("room-{n}");
     scene.guild.with(|guild, _| (1..200).for_each(|n| guild.add_channel(&name(n), "channel", &["recruiter", "u7"])));
     let mut scene = scene.live();
