@@ -77,8 +77,8 @@ pub const TOKEN_BYTES: usize = 8 * 1024;
 /// Rows of one page of a history that is listed newest first, and messages that one reading of it keeps, the oldest first:
 /// such a page has to be turned round.
 pub const TIMELINE_ROWS: usize = 40;
-/// Bytes of JSON that such a reading keeps, one message at least.
-pub const TIMELINE_BYTES: usize = HISTORY_BODY_BYTES;
+/// Such a reading keeps a quarter of a link's window at most, in bytes of JSON: what it keeps goes there.
+pub const TIMELINE_PART: usize = 4;
 /// Rows looked at behind the place for threads that were answered since.
 pub const TIMELINE_BEHIND: usize = 200;
 /// Pages that one reading turns on its way to the place: beyond them what is older is a gap.

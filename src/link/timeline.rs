@@ -7,6 +7,7 @@ use super::channel::{Channel, Gate};
 use super::gaps::Missing;
 use super::history::Brought;
 use super::walk::{Step as Next, To, Walk};
+use crate::budget;
 use crate::call::Answer;
 use crate::dialect::{Newest, Row};
 use crate::gap::Gap;
@@ -69,8 +70,9 @@ impl Link {
             let read = place.id.as_deref().and_then(time).unwrap_or(0);
             let after = heard.map_or(read, |heard| heard.min(read));
             let passed = [&place.id, &place.before].into_iter().flatten().cloned().collect();
+            let most_bytes = self.seat.share.window_bytes / budget::TIMELINE_PART;
             let deep = !channel.baseline || channel.row.last != Newest::Nothing && !self.is_known(channel);
-            Walk::to(page, &self.seat.agent.id, To { after, newest, passed, deep }, channel.hint.clone())
+            Walk::to(page, &self.seat.agent.id, To { after, newest, passed, deep, most_bytes }, channel.hint.clone())
         };
         walk.sent = Some(now);
         Some(walk)

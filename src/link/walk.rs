@@ -43,6 +43,7 @@ pub struct Walk {
     pub odd: usize,
     kept: Vec<Held>,
     kept_bytes: usize,
+    most_bytes: usize,
     threads: Vec<(String, u64)>,
     thread: usize,
 }
@@ -58,6 +59,8 @@ pub struct To {
     pub passed: Vec<String>,
     /// Threads of messages before the place are looked for, too.
     pub deep: bool,
+    /// Bytes of JSON that are kept, one message at least.
+    pub most_bytes: usize,
 }
 
 /// Where the next reading begins, and the threads that it need not look for again.
@@ -102,7 +105,7 @@ impl Walk {
     /// From the newest row, or from a hint, to a place.
     #[must_use]
     pub fn to(page: Page, me: &str, place: To, hint: Option<Hint>) -> Self {
-        let To { after, newest, passed, deep } = place;
+        let To { after, newest, passed, deep, most_bytes } = place;
         let deep = deep && hint.is_none();
         let Hint { skip, threads } = hint.unwrap_or_default();
         Self {
@@ -125,6 +128,7 @@ impl Walk {
             odd: 0,
             kept: Vec::new(),
             kept_bytes: 0,
+            most_bytes,
             threads,
             thread: 0,
         }
@@ -308,9 +312,7 @@ impl Walk {
         self.kept_bytes += held.bytes();
         let at = self.kept.partition_point(|other| other.time <= held.time);
         self.kept.insert(at, held);
-        while self.kept.len() > budget::TIMELINE_ROWS
-            || (self.kept_bytes > budget::TIMELINE_BYTES && self.kept.len() > 1)
-        {
+        while self.kept.len() > budget::TIMELINE_ROWS || (self.kept_bytes > self.most_bytes && self.kept.len() > 1) {
             let Some(last) = self.kept.pop() else { return };
             self.kept_bytes = self.kept_bytes.saturating_sub(last.bytes());
             self.stop_at(last.time);
