@@ -208,6 +208,13 @@ impl Lane {
         self.entries.len() < if crowded { budget::CHANNEL_ENTRIES_LEAST } else { 2 * budget::CHANNEL_ENTRIES }
     }
 
+    /// Whether a page of history can be taken in. It settles what the socket brought, which makes room; what is settled and
+    /// waits behind an open turn does not go by more of it.
+    #[must_use]
+    pub fn has_room_for_history(&self, crowded: bool) -> bool {
+        self.has_room(crowded && self.settled == self.entries.len())
+    }
+
     /// Who wrote what waits.
     pub fn waiting_authors(&self) -> impl Iterator<Item = &Author> {
         self.entries.iter().filter_map(|entry| match &entry.what {
@@ -259,15 +266,16 @@ impl Lane {
         self.trust();
     }
 
-    /// The socket brought a message for which there is no room: history will bring it again. `crowded`: as in `has_room`.
-    pub fn overflowed(&mut self, id: &str, crowded: bool) {
+    /// The socket brought a message for which there is no room: history will bring it again.
+    pub fn overflowed(&mut self, id: &str) {
         self.following = false;
         self.dropped = true;
         let [first, last] = &mut self.owed;
         first.get_or_insert_with(|| id.to_owned());
         *last = Some(id.to_owned());
-        // nothing in front can settle while history cannot be read: what is done makes room, or it stays full for ever
-        if self.settled == 0 && !self.has_room(crowded) {
+        // nothing in front can settle while history cannot be read: what is done makes room, or it stays full for ever. A lane
+        // that is only crowded keeps what is done: it has to be known over a restart
+        if self.settled == 0 && !self.has_room(false) {
             self.forget_done();
         }
     }

@@ -396,7 +396,7 @@ fn readable(channel: &Channel, room: bool, crowded: bool) -> bool {
     match channel.gate {
         Gate::Seeking(_) => true,
         Gate::Storing(_) => false,
-        Gate::Open => channel.wanted && channel.joined() && channel.lane.has_room(crowded) && room,
+        Gate::Open => channel.wanted && channel.joined() && channel.lane.has_room_for_history(crowded) && room,
     }
 }
 

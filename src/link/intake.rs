@@ -76,7 +76,7 @@ impl Link {
         let crowded = self.crowded();
         let Some(channel) = self.channels.get_mut(at) else { return };
         if !room || !channel.lane.has_room(crowded) {
-            channel.lane.overflowed(id, crowded);
+            channel.lane.overflowed(id);
             channel.wanted = true;
             channel.follow_where_history_fails(now);
             return;
