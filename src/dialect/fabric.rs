@@ -195,6 +195,7 @@ fn denied(object: &str) -> Heard<'static> {
 
 fn sentence_of(object: &str, key: &str) -> String {
     let said = json::member(object, key).map(|raw| json::string(raw).unwrap_or(Cow::Borrowed(raw)));
+    let said = said.filter(|said| !said.is_empty());
     said.map_or_else(|| "it gave no reason".to_owned(), |said| Clipped(&said).to_string())
 }
 
