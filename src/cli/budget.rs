@@ -1,14 +1,12 @@
 //! `budget`: what the heap may come to with this configuration, item by item, and what is used where the daemon runs.
 
 use super::check::complain_of;
-use super::client::{ANSWER_MS, Answer, Daemon};
+use super::client::{ANSWER_MS, Daemon};
 use super::said;
 use super::status::bytes;
 use super::{Exit, Typed, complain, put};
 use crate::budget::ceiling::{Counts, ITEMS, Item, ceiling, items};
 use crate::config::load;
-use crate::io::clock;
-use crate::io::control::Request;
 use crate::io::secret::credentials;
 use serde::Serialize;
 use std::path::Path;
@@ -61,16 +59,8 @@ pub(super) fn budget(typed: &Typed, json: bool) -> Exit {
 
 /// What the daemon at this socket uses; none where there is none, or none that answers.
 fn used(socket: &Path) -> Option<Used> {
-    let request = Request { cmd: "status".to_owned(), ..Request::default() };
-    let deadline = clock::now().at.after_ms(ANSWER_MS);
-    let answer = Daemon::ask(socket, &request).and_then(|mut daemon| daemon.next(Some(deadline)));
-    match answer {
-        Ok(Answer::Status(status)) => {
-            said::read(&status, |said| said.some("process").map(|process| Used::of(&process))).ok()?
-        }
-        Ok(Answer::Letters(_) | Answer::Tail(_) | Answer::Done(_) | Answer::Queued(_) | Answer::Refused(_))
-        | Err(_) => None,
-    }
+    let status = Daemon::status(socket, ANSWER_MS).ok()?;
+    said::read(&status, |said| said.some("process").map(|process| Used::of(&process))).ok()?
 }
 
 impl Used {

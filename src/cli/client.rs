@@ -74,6 +74,22 @@ impl Daemon {
         Ok(daemon)
     }
 
+    /// The status of the daemon at `path`, as its JSON text, waited for `ms` milliseconds at most.
+    ///
+    /// # Errors
+    /// As [`Silence`] says.
+    pub fn status(path: &Path, ms: u64) -> Result<String, Silence> {
+        let deadline = clock::now().at.after_ms(ms);
+        let request = Request { cmd: "status".to_owned(), ..Request::default() };
+        match Self::ask(path, &request)?.next(Some(deadline))? {
+            Answer::Status(json) => Ok(json),
+            Answer::Refused(why) => Err(Silence::Gone(why)),
+            Answer::Letters(_) | Answer::Tail(_) | Answer::Done(_) | Answer::Queued(_) => {
+                Err(Silence::Gone("the daemon does not say its status".to_owned()))
+            }
+        }
+    }
+
     /// The next line, waited for until `deadline`; without one, for ever.
     ///
     /// # Errors

@@ -1,11 +1,10 @@
 //! `status`: what the running daemon says of itself, for people and for scripts.
 
-use super::client::{ANSWER_MS, Answer, Daemon, Silence};
+use super::client::{ANSWER_MS, Daemon, Silence};
 use super::said::{self, Said};
 use super::{Exit, complain, plain, put, put_json, watch};
 use crate::gap::Gap;
 use crate::io::clock;
-use crate::io::control::Request;
 use crate::moment::span;
 use crate::reason::Reason;
 use std::io::IsTerminal;
@@ -167,15 +166,7 @@ pub fn status(socket: &Path, wish: &Wish) -> Exit {
 }
 
 pub(super) fn ask(socket: &Path, ms: u64) -> Result<(String, View), Silence> {
-    let deadline = clock::now().at.after_ms(ms);
-    let request = Request { cmd: "status".to_owned(), ..Request::default() };
-    let json = match Daemon::ask(socket, &request)?.next(Some(deadline))? {
-        Answer::Status(json) => json,
-        Answer::Refused(why) => return Err(Silence::Gone(why)),
-        Answer::Letters(_) | Answer::Tail(_) | Answer::Done(_) | Answer::Queued(_) => {
-            return Err(Silence::Gone("the daemon does not say its status".to_owned()));
-        }
-    };
+    let json = Daemon::status(socket, ms)?;
     let view = View::read(&json).map_err(Silence::Gone)?;
     Ok((json, view))
 }

@@ -1,10 +1,9 @@
 //! What the daemon that runs says of a link or an agent: it may still go by a key or by settings that were mended since.
 
-use crate::cli::client::{Answer, Daemon, Silence};
+use crate::cli::client::{Daemon, Silence};
 use crate::cli::said::{self, Said};
 use crate::doctor::{Found, Step, Verdict};
 use crate::io::clock;
-use crate::io::control::Request;
 use crate::reason::Reason;
 use std::path::Path;
 
@@ -74,12 +73,10 @@ impl Standings {
 }
 
 fn ask(socket: &Path) -> Result<Standings, Silence> {
-    let mut daemon = Daemon::ask(socket, &Request { cmd: "status".to_owned(), ..Request::default() })?;
-    let odd = |what: &str| Silence::Gone(format!("the daemon at {} {what}", socket.display()));
-    match daemon.next(Some(clock::now().at.after_ms(ANSWER_MS)))? {
-        Answer::Status(text) => said::read(&text, standings).map_err(|what| odd(&what)),
-        _ => Err(odd("says something else")),
-    }
+    let status = Daemon::status(socket, ANSWER_MS)?;
+    said::read(&status, standings).map_err(|what| {
+        Silence::Gone(format!("the status of the daemon at {} cannot be read: {what}", socket.display()))
+    })
 }
 
 fn standings(said: &Said<'_>) -> Standings {
