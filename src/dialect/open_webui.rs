@@ -26,8 +26,6 @@ const HEARTBEAT_MS: u64 = 30_000;
 /// The server sets no limit; every post comes back on the socket, where a frame may hold `budget::MESSAGE_BYTES` and a
 /// character that is escaped takes six.
 const POST_UNITS: usize = 8_000;
-/// It changes nothing for anybody, and comes back.
-const NOT_TYPING: &str = "{\"type\":\"typing\",\"data\":{\"typing\":false}}";
 /// A token that never ends lives so long.
 const FOR_EVER_MS: u64 = 1 << 50;
 
@@ -149,7 +147,7 @@ impl Dialect for OpenWebUi {
 
     fn join(&self, channel: &str) -> String {
         // `join_all` joins: this is no more than what finds out whether it did
-        to_room(channel, None, NOT_TYPING)
+        writing(channel, None, false)
     }
 
     fn join_answer(&self, _: &str) -> JoinAnswer {
@@ -170,7 +168,8 @@ impl Dialect for OpenWebUi {
     }
 
     fn probe(&self, channel: &str) -> Option<String> {
-        Some(to_room(channel, None, NOT_TYPING))
+        // that we do not write changes nothing for anybody, and comes back
+        Some(writing(channel, None, false))
     }
 
     fn keepalive(&self) -> Option<(&'static str, u64)> {
@@ -178,7 +177,7 @@ impl Dialect for OpenWebUi {
     }
 
     fn typing(&self, channel: &str, thread: Option<&str>, on: bool) -> Option<String> {
-        Some(to_room(channel, thread, &format!("{{\"type\":\"typing\",\"data\":{{\"typing\":{on}}}}}")))
+        Some(writing(channel, thread, on))
     }
 
     fn read_mark(&self, channel: &str) -> Option<String> {
@@ -226,6 +225,11 @@ fn channel_event(object: &str) -> Heard<'_> {
         // edits, deletions, reactions, pins; and `message:reply`, whose message is the parent of the one that came
         Some(_) | None => Heard::Other,
     }
+}
+
+/// That we write in a channel or a thread, or do so no more.
+fn writing(channel: &str, thread: Option<&str>, on: bool) -> String {
+    to_room(channel, thread, &format!("{{\"type\":\"typing\",\"data\":{{\"typing\":{on}}}}}"))
 }
 
 /// An event to the room of a channel; it is dropped in silence where we are not in it.
