@@ -5,6 +5,8 @@
 
 #[path = "../guild/mod.rs"]
 mod guild;
+#[path = "../harness/release.rs"]
+mod release;
 
 mod stage;
 
@@ -14,7 +16,7 @@ use stage::Stage;
 
 fn main() {
     guild::agent::run_if_asked();
-    let program = stage::build();
+    let program = release::build();
     let mut stage = Stage::open(&program);
     first_words(&mut stage);
     the_classic_failure(&mut stage);

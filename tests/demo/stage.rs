@@ -5,25 +5,11 @@ use crate::guild::proxy::Proxy;
 use crate::guild::{Guild, Options, agent};
 use serde_json::{Value, json};
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How long the guild's tokens live.
 pub const TOKEN_LIFE_MS: u64 = 3_000;
-
-/// Builds the release binary; where it is.
-pub fn build() -> PathBuf {
-    println!("building the release binary (a few minutes the first time) …");
-    let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--release", "--bin", "guild-bridge", "--message-format", "json-render-diagnostics"]);
-    let out = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::inherit()).output().expect("cargo starts");
-    assert!(out.status.success(), "the release binary does not build");
-    let lines = String::from_utf8_lossy(&out.stdout).into_owned();
-    let told = lines.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    let made = told.filter_map(|line| line["executable"].as_str().map(PathBuf::from)).next_back();
-    made.expect("cargo names the file that it built")
-}
 
 pub struct Stage {
     pub guild: Guild,

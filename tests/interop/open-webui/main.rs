@@ -1,9 +1,12 @@
-//! The real binary in the channels of a real Open WebUI server, which is installed from PyPI where it is not there yet (700 MB;
-//! into `$OPEN_WEBUI_DIR`, else `target/open-webui`). It takes minutes, so it runs with `--soak` alone:
+//! The release binary in the channels of a real Open WebUI server, which is installed from PyPI where it is not there yet
+//! (700 MB; into `$OPEN_WEBUI_DIR`, else `target/open-webui`). The binary is built where it is not up to date;
+//! `GUILD_BRIDGE=FILE` takes another. It takes minutes, so it runs with `--soak` alone:
 //! `cargo test --test open_webui -- --soak [FILTER…]`. Where the server cannot be had each scenario is a SKIP that says why.
 #![allow(clippy::unwrap_used, missing_docs)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the daemon, where the clock is")]
 
+#[path = "../../harness/release.rs"]
+mod release;
 #[path = "../../harness/runner.rs"]
 mod runner;
 
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
 }
 
 static SERVER: OnceLock<Result<u16, String>> = OnceLock::new();
+static BINARY: OnceLock<PathBuf> = OnceLock::new();
 
 fn here() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/interop/open-webui")
@@ -84,15 +88,23 @@ fn server() -> Result<u16, String> {
     SERVER.get_or_init(start).clone()
 }
 
+/// What is tried: the file that ships, built once for all scenarios, unless somebody gives another one.
+fn binary() -> &'static Path {
+    let given = || std::env::var_os("GUILD_BRIDGE").map(PathBuf::from);
+    let binary = BINARY.get_or_init(|| given().unwrap_or_else(release::build));
+    assert!(binary.is_file(), "GUILD_BRIDGE: there is no file {}", binary.display());
+    binary
+}
+
 /// Runs a scenario of `scenarios.py`.
 fn play(name: &str) -> Ended {
     let port = match server() {
         Ok(port) => port,
         Err(why) => return Ended::Skipped(why),
     };
-    let work = tempfile();
+    let (binary, work) = (binary(), tempfile());
     let mut python = Command::new(dir().join("venv/bin/python"));
-    python.arg(here().join("scenarios.py")).arg(name).env("BINARY", env!("CARGO_BIN_EXE_guild-bridge"));
+    python.arg(here().join("scenarios.py")).arg(name).env("BINARY", binary);
     python.env("DIR", dir()).env("PORT", port.to_string()).env("WORK", &work);
     let ran = python.output().unwrap();
     let (out, err) = (String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));

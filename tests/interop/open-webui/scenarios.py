@@ -1,4 +1,4 @@
-"""The real binary in the channels of a real Open WebUI server. Each scenario is a function; main.rs names them.
+"""The release binary in the channels of a real Open WebUI server. Each scenario is a function; main.rs names them.
 
 usage: scenarios.py NAME, with BINARY, DIR (the server's), PORT and WORK (an empty directory) in the environment.
 """
