@@ -5,3 +5,4 @@ mod server;
 mod silent;
 mod stage;
 mod told;
+mod writing;

@@ -142,23 +142,6 @@ fn history_tells_the_files_that_its_rows_leave_out() {
 }
 
 #[test]
-fn it_shows_that_the_agent_writes_while_a_turn_is_open_and_takes_it_back() {
-    let mut stage = Stage::new();
-    stage.agent_ms = 10_000;
-    stage.run_live();
-    stage.server.say("general", ALICE, "think", None);
-    stage.run(9_000);
-    let typing = |stage: &Stage| stage.server.sockets.values().next().unwrap().typing.clone();
-    let shown = typing(&stage).iter().filter(|on| **on).count();
-    assert!((3..=4).contains(&shown), "renewed every 3 s: {:?}", typing(&stage));
-    stage.run(5_000);
-    assert_eq!(typing(&stage).last(), Some(&false));
-    let said = typing(&stage).len();
-    stage.run(60_000);
-    assert_eq!(typing(&stage).len(), said, "and nothing is said any more");
-}
-
-#[test]
 fn the_agents_own_posts_webhooks_and_models_answers_get_no_answer() {
     let mut settings = settings();
     settings.agents[0].respond_to = RespondTo::All;
@@ -256,24 +239,4 @@ fn another_agent_of_this_daemon_counts_as_a_bot_as_soon_as_the_guild_says_who_it
     // each answers the other's answer to it, and that is where it ends
     assert!(asked("echo") <= 20 && asked("second") <= 20, "{} and {}", asked("echo"), asked("second"));
     assert_eq!(stage.server.sign_ins.len(), 2, "{:?}", stage.links());
-}
-
-#[test]
-fn an_agent_that_says_that_it_does_not_write_is_believed() {
-    let mut stage = Stage::new();
-    stage.agent_ms = 30_000;
-    stage.run_live();
-    stage.server.say("general", ALICE, "think", None);
-    stage.run(4_000);
-    stage.agent_writes(false);
-    stage.run(10_000);
-    let typing = |stage: &Stage| stage.server.sockets.values().next().unwrap().typing.clone();
-    let said = typing(&stage);
-    assert_eq!(said.last(), Some(&false));
-    stage.drop_lines();
-    stage.run(10_000);
-    assert!(!typing(&stage).contains(&true), "nor on the next connection");
-    stage.agent_writes(true);
-    stage.run(1_000);
-    assert_eq!(typing(&stage).last(), Some(&true));
 }
