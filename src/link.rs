@@ -207,6 +207,11 @@ fn in_channel(channel: &str, message: &str) -> String {
 }
 
 impl Cable {
+    /// What is queued now goes out at once.
+    fn is_idle(&self) -> bool {
+        self.frames.is_empty() && !self.sending
+    }
+
     fn owes_too_much(&self) -> bool {
         self.frames.len() > budget::OWED_FRAMES
             || self.frames.iter().map(|frame| frame.len()).sum::<usize>() > budget::OWED_BYTES

@@ -153,8 +153,8 @@ pub enum Output {
     },
     /// Send one text frame: `Wire::Sent` or `Wire::Lost` follows.
     Send(Line, Box<str>),
-    /// Close the WebSocket and say nothing more of it. A text frame may be sent before the close frame.
-    HangUp(Line, Option<Box<str>>),
+    /// Close the WebSocket and say nothing more of it. These text frames are sent before the close frame, in order.
+    HangUp(Line, Vec<Box<str>>),
     /// Make an HTTP call: `Input::Answer` follows.
     Call(Ticket, Box<Call>),
     /// Give a turn to an agent.

@@ -52,7 +52,7 @@ struct Open {
 
 enum Order {
     Send(Box<str>),
-    HangUp(Option<Box<str>>),
+    HangUp(Vec<Box<str>>),
 }
 
 type Socket = WebSocketStream<Metered>;
@@ -107,8 +107,8 @@ impl Lines {
         }
     }
 
-    /// Ends a line and says nothing more of it. The last text and the close frame go out in the background.
-    pub fn hang_up(&self, line: Line, last: Option<Box<str>>) {
+    /// Ends a line and says nothing more of it. The last texts and the close frame go out in the background.
+    pub fn hang_up(&self, line: Line, last: Vec<Box<str>>) {
         let Some(open) = self.desk.open.borrow_mut().remove(&line) else { return };
         if open.upgraded.get() && open.orders.try_send(Order::HangUp(last)).is_ok() {
             open.task.detach();
@@ -125,7 +125,7 @@ impl Lines {
     pub async fn close(&self, ms: u64) {
         let lines: Vec<Line> = self.desk.open.borrow().keys().copied().collect();
         for line in lines {
-            self.hang_up(line, None);
+            self.hang_up(line, Vec::new());
         }
         self.desk.tasks.take();
         clock::within(ms, self.all_gone.recv()).await;
@@ -181,7 +181,7 @@ enum End {
     /// It broke the rules.
     Broken(Lost, CloseCode),
     /// We were told to.
-    HungUp(Option<Box<str>>),
+    HungUp(Vec<Box<str>>),
 }
 
 impl Pump {
@@ -194,8 +194,8 @@ impl Pump {
         self.desk.say(self.line, Happening::Opened(self.line)).await;
         let (last, lost, code) = match self.session(&mut socket).await {
             End::HungUp(last) => (last, None, Some(CloseCode::Normal)),
-            End::Broken(lost, code) => (None, Some(lost), Some(code)),
-            End::ClosedByPeer(lost) | End::Lost(lost) => (None, Some(lost), None),
+            End::Broken(lost, code) => (Vec::new(), Some(lost), Some(code)),
+            End::ClosedByPeer(lost) | End::Lost(lost) => (Vec::new(), Some(lost), None),
         };
         if let Some(lost) = lost {
             self.desk.lost(self.line, lost).await;
@@ -216,7 +216,7 @@ impl Pump {
                     Err(why) => return End::Lost(why.into()),
                 },
                 Turn::Order(Some(Order::HangUp(last))) => return End::HungUp(last),
-                Turn::Order(None) => return End::HungUp(None),
+                Turn::Order(None) => return End::HungUp(Vec::new()),
                 Turn::Frame(Some(Ok(message))) => message,
                 Turn::Frame(Some(Err(error))) => return why::of_session(&error, heard),
                 Turn::Frame(None) => {
@@ -258,9 +258,9 @@ impl Pump {
     }
 }
 
-/// The last text, our close frame, and theirs.
-async fn goodbye(socket: &mut Socket, last: Option<Box<str>>, code: Option<CloseCode>) {
-    if let Some(text) = last {
+/// The last texts, our close frame, and theirs.
+async fn goodbye(socket: &mut Socket, last: Vec<Box<str>>, code: Option<CloseCode>) {
+    for text in last {
         let _ = socket.send(Message::text(String::from(text))).await;
     }
     match code {

@@ -242,10 +242,10 @@ impl Link {
 
     /// Leaves the wire, whatever state it is in, and everything that hung on it.
     pub(super) fn hang_up(&mut self, step: &mut Step<'_>) {
-        let line = self.line();
+        let (line, mut last) = (self.line(), self.last_words());
         if let Some(cable) = self.cable().filter(|cable| !cable.gone) {
-            let goodbye = cable.session.goodbye();
-            step.out.push_back(Output::HangUp(line, goodbye));
+            last.extend(cable.session.goodbye());
+            step.out.push_back(Output::HangUp(line, last));
         }
         self.calls.forget(|purpose| {
             matches!(purpose, Purpose::Handshake | Purpose::Channels | Purpose::History(_) | Purpose::Walk(_))

@@ -275,7 +275,7 @@ impl Link {
         let soonest = sooner(sooner(live.cable.session.deadline(), joins), sooner(suspects, live.stable_at));
         let list = if self.listing() { None } else { Some(live.list_at) };
         let renew = sooner(self.renew_at(), live.keepalive_at);
-        let soonest = sooner(soonest, sooner(renew, self.write_deadline().filter(|_| idle)));
+        let soonest = sooner(soonest, sooner(renew, self.write_deadline().filter(|_| live.cable.is_idle())));
         sooner(sooner(soonest, live.retry_at), sooner(list, self.read_deadline()))
     }
 

@@ -1,5 +1,5 @@
-//! That the agent writes: shown in the channel while a turn is open, renewed, and taken back with the turn's end, where the
-//! dialect has it. And that a channel was read.
+//! That the agent writes: shown in the channel while a turn is open, renewed, and taken back with the turn's end or the
+//! connection's, where the dialect has it. And that a channel was read.
 
 use super::{Link, State};
 use crate::inbox::About;
@@ -37,6 +37,11 @@ impl Writing {
         self.open.push(Open { channel, thread, message, next: Moment(0), until: None });
     }
 
+    /// It has its turn on the wire.
+    fn say(&mut self, event: Option<String>) {
+        self.due.extend(event.filter(|event| !self.due.contains(event)));
+    }
+
     /// The connection is over, and what was shown on it.
     pub fn session_over(&mut self) {
         self.due.clear();
@@ -55,9 +60,9 @@ impl Link {
         };
         let open = self.writing.open.swap_remove(at);
         if open.until.is_some() {
-            self.writing.due.extend(self.dialect.typing(channel, open.thread.as_deref(), false));
+            self.writing.say(self.dialect.typing(channel, open.thread.as_deref(), false));
         }
-        self.writing.due.extend(self.dialect.read_mark(channel));
+        self.writing.say(self.dialect.read_mark(channel));
     }
 
     /// An agent says that it writes at a turn, or does so no more.
@@ -68,7 +73,8 @@ impl Link {
         };
         open.next = if on { step.now.at } else { NEVER };
         if !on && open.until.is_some() {
-            self.writing.due.extend(self.dialect.typing(&open.channel, open.thread.as_deref(), false));
+            let off = self.dialect.typing(&open.channel, open.thread.as_deref(), false);
+            self.writing.say(off);
         }
         self.settle(step);
     }
@@ -83,8 +89,7 @@ impl Link {
         let now = step.now.at;
         let most_ms = self.seat.agent.deadline_s.saturating_mul(1000);
         loop {
-            let idle = matches!(&self.state, State::Up(live) if live.cable.frames.is_empty());
-            if !idle {
+            if !matches!(&self.state, State::Up(live) if live.cable.is_idle()) {
                 return;
             }
             let event = match self.writing.due.pop_front() {
@@ -107,6 +112,19 @@ impl Link {
             live.cable.session.tell(&event, &mut frames);
             live.cable.frames.extend(frames);
         }
+    }
+
+    /// What is still to be said on a connection that is left: nobody is shown to write on it any more.
+    pub(super) fn last_words(&self) -> Vec<Box<str>> {
+        let mut frames = Vec::new();
+        let State::Up(live) = &self.state else { return frames };
+        let shown = self.writing.open.iter().filter(|open| open.until.is_some() && open.next != NEVER);
+        let heard = shown.filter(|open| self.is_heard_in(&open.channel));
+        let off = heard.filter_map(|open| self.dialect.typing(&open.channel, open.thread.as_deref(), false));
+        for event in self.writing.due.iter().cloned().chain(off) {
+            live.cable.session.tell(&event, &mut frames);
+        }
+        frames
     }
 
     /// When something has to be said.

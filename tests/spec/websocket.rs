@@ -302,17 +302,17 @@ fn a_url_that_leads_nowhere_is_told() {
 }
 
 #[test]
-fn hanging_up_sends_the_last_text_and_a_close_frame_and_says_nothing_more() {
+fn hanging_up_sends_the_last_texts_and_a_close_frame_and_says_nothing_more() {
     let (seen, frames) = mpsc::channel();
     let seat = Seat::after_101(move |stream| {
-        let last = read_frame(stream);
+        let last = [read_frame(stream), read_frame(stream)];
         seen.send((last, read_frame(stream).0)).unwrap();
         let _ = stream.write_all(&frame(0x81, b"too late"));
     });
     seat.opened();
-    seat.lines.hang_up(LINE, Some("41".into()));
+    seat.lines.hang_up(LINE, vec!["42[]".into(), "41".into()]);
     seat.idle(300);
-    assert_eq!(frames.recv().unwrap(), ((0x81, b"41".to_vec()), 0x88));
+    assert_eq!(frames.recv().unwrap(), ([(0x81, b"42[]".to_vec()), (0x81, b"41".to_vec())], 0x88));
     assert!(seat.heard.is_empty() && seat.lines.count() == 0);
 }
 
@@ -324,7 +324,7 @@ fn hanging_up_while_dialling_ends_the_dial() {
         seen.send(stream.read(&mut [0]).unwrap()).unwrap();
     }));
     seat.idle(200);
-    seat.lines.hang_up(LINE, None);
+    seat.lines.hang_up(LINE, Vec::new());
     seat.idle(50);
     assert_eq!(ended.recv_timeout(Duration::from_secs(2)).unwrap(), 0);
     assert!(seat.heard.is_empty());

@@ -34,6 +34,7 @@ const SCENARIOS: &[Scenario] = &[
     Scenario("open_webui_a_server_that_ends_and_one_that_is_killed_cost_nothing_and_no_sign_in", 1500, || {
         play("restarts")
     }),
+    Scenario("open_webui_nobody_is_left_shown_as_writing", 1500, || play("writing")),
     Scenario("open_webui_two_thousand_messages_at_once_reach_the_agent_once_each", 1500, || play("burst")),
 ];
 

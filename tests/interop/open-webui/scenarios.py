@@ -9,11 +9,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+from websockets.sync.client import connect
 
 BINARY, DIR, PORT, WORK = (os.environ[name] for name in ("BINARY", "DIR", "PORT", "WORK"))
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -100,6 +102,35 @@ class Guild:
     def answers(self, channel, message, parent=None):
         own = (row for row in self.rows(channel, parent) if row["user_id"] == self.bot.id)
         return [row["content"] for row in own if row["reply_to_id"] == message]
+
+
+class Ear:
+    """A person's own client: it hears who is shown to write in a channel."""
+
+    def __init__(self, person, channel):
+        self.token = person.headers["Authorization"].split()[1]
+        self.channel, self.shown, self.joined = channel, [], threading.Event()
+        threading.Thread(target=self.listen, daemon=True).start()
+        assert self.joined.wait(10), "the server does not answer the join"
+
+    def listen(self):
+        with connect(f"ws://127.0.0.1:{PORT}/ws/socket.io/?EIO=4&transport=websocket", proxy=None) as socket:
+            socket.send("40" + json.dumps({"token": self.token}))
+            socket.send("420" + json.dumps(["user-join", {"auth": {"token": self.token}}]))
+            for frame in socket:
+                if frame == "2":
+                    socket.send("3")
+                elif frame.startswith("430"):
+                    self.joined.set()
+                elif frame.startswith("42"):
+                    self.hear(*json.loads(frame[2:])[:2])
+
+    def hear(self, name, event):
+        if name == "events:channel" and event["data"]["type"] == "typing" and event["channel_id"] == self.channel:
+            self.shown.append(event["data"]["data"]["typing"])
+
+    def until(self, on, seconds):
+        until(f"it is shown to write: {on}", seconds, lambda: self.shown[-1:] == [on], lambda: str(self.shown))
 
 
 class Daemon:
@@ -416,6 +447,26 @@ def kills(guild):
     once(guild, general, *said)
     link = daemon.link()
     assert link["gaps"] == 0 and link["outbox_depth"] == 0, link
+    daemon.end()
+
+
+def writing(guild):
+    """That the agent writes is shown while it answers, and taken back where the daemon ends or the agent is removed."""
+    general = guild.channel("writing")
+    ear = Ear(guild.alice, general)
+    daemon = Daemon(answer={"exec": ["/bin/sleep", "60"]})
+    guild.alice.say(general, "think")
+    ear.until(True, 30)
+    daemon.end()
+    ear.until(False, 1)
+    daemon.start()
+    ear.until(True, 30)
+    with open(daemon.config) as file:
+        config = json.load(file)
+    with open(daemon.config, "w") as file:
+        json.dump({**config, "agents": {}}, file)
+    assert daemon.ask("reload").returncode == 0
+    ear.until(False, 10)
     daemon.end()
 
 

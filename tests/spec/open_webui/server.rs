@@ -37,6 +37,8 @@ pub struct Socket {
     pub known: bool,
     pub rooms: BTreeSet<String>,
     pub typing: Vec<bool>,
+    /// Channels and threads that it is shown to write in.
+    pub writes: BTreeSet<String>,
 }
 
 pub struct Server {
@@ -291,7 +293,14 @@ impl Server {
                 if !socket.rooms.contains(&channel) || event[1]["data"]["type"] != "typing" {
                     return;
                 }
-                socket.typing.push(event[1]["data"]["data"]["typing"] == true);
+                let on = event[1]["data"]["data"]["typing"] == true;
+                socket.typing.push(on);
+                let place = format!("{channel} {}", event[1]["message_id"]);
+                if on {
+                    socket.writes.insert(place)
+                } else {
+                    socket.writes.remove(&place)
+                };
                 let mut echo = event.clone();
                 echo[1]["user"] = person(&socket.user);
                 self.tell(&channel, &echo);

@@ -6,7 +6,7 @@ use guild_bridge::call::{Answer, Got, Method};
 use guild_bridge::journal::Kept;
 use guild_bridge::message::{AgentId, Line, Turn};
 use guild_bridge::moment::{Moment, Now};
-use guild_bridge::port::{Input, Lost, Output, Stored, Wire};
+use guild_bridge::port::{Client, Command, Input, Lost, Output, Stored, Wire};
 use guild_bridge::reason::{Reason, Why};
 use guild_bridge::relay::{Options, Relay};
 use guild_bridge::secret::Secret;
@@ -43,6 +43,8 @@ pub struct Stage {
     /// Nothing gets through.
     pub cut: bool,
     pub dials: u32,
+    /// For each connection that was hung up: in how many places it was still shown to write.
+    pub left_writing: Vec<usize>,
     lines: BTreeMap<u32, Line>,
     gone: BTreeSet<u32>,
     queue: BTreeMap<(u64, u64), Event>,
@@ -103,6 +105,7 @@ impl Stage {
             agent_ms: 50,
             cut: false,
             dials: 0,
+            left_writing: Vec::new(),
             lines: BTreeMap::new(),
             gone: BTreeSet::new(),
             queue: BTreeMap::new(),
@@ -209,6 +212,20 @@ impl Stage {
         }
     }
 
+    /// What is on its way arrives, and then the last words.
+    fn hang_up(&mut self, line: Line, last: Vec<Box<str>>) {
+        for (at, event) in std::mem::take(&mut self.queue) {
+            match event {
+                Event::Frame(of, frame) if of == line => self.server.hear(number(line), &frame),
+                event => drop(self.queue.insert(at, event)),
+            }
+        }
+        last.iter().for_each(|frame| self.server.hear(number(line), frame));
+        let writes = self.server.sockets.get(&number(line)).map_or(0, |socket| socket.writes.len());
+        self.left_writing.push(writes);
+        self.close(line);
+    }
+
     fn close(&mut self, line: Line) {
         self.lines.remove(&number(line));
         self.gone.insert(number(line));
@@ -239,7 +256,7 @@ impl Stage {
                     self.push(1, Event::Sent(line));
                     self.push(WAY_MS, Event::Frame(line, frame.into()));
                 }
-                Output::HangUp(line, _) => self.close(line),
+                Output::HangUp(line, last) => self.hang_up(line, last),
                 Output::Call(ticket, call) => {
                     let bearer = call.bearer.as_ref().map(|bearer| bearer.expose());
                     let body = call.body.as_deref().unwrap_or_default();
@@ -279,8 +296,18 @@ impl Stage {
     /// The agent says that it writes at its last turn, or does so no more.
     pub fn agent_writes(&mut self, on: bool) {
         let turn = self.turns.last().unwrap().id.clone();
+        self.agent_says(Said::Typing { turn: turn.into(), on });
+    }
+
+    pub fn agent_says(&mut self, said: Said<'_>) {
         let now = self.now();
-        self.relay.handle(Input::Agent(self.agent.unwrap(), Said::Typing { turn: turn.into(), on }), now);
+        self.relay.handle(Input::Agent(self.agent.unwrap(), said), now);
+    }
+
+    /// Somebody asks the daemon for something.
+    pub fn ask(&mut self, command: Command) {
+        let now = self.now();
+        self.relay.handle(Input::Control(Client(1), command), now);
     }
 
     /// Time goes on until the link is live with every listed channel proven.

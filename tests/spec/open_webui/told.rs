@@ -208,9 +208,7 @@ fn a_reload_of_the_same_configuration_keeps_the_connection() {
     let mut stage = Stage::new();
     stage.run_live();
     let dials = stage.dials;
-    let now = guild_bridge::moment::Now { at: guild_bridge::moment::Moment(stage.at), wall_ms: stage.at };
-    let command = guild_bridge::port::Command::Reload(Box::new(settings()));
-    stage.relay.handle(guild_bridge::port::Input::Control(guild_bridge::port::Client(1), command), now);
+    stage.ask(guild_bridge::port::Command::Reload(Box::new(settings())));
     stage.run(10_000);
     assert_eq!(stage.dials, dials);
     stage.server.say("general", BOT, "mine", None);

@@ -44,7 +44,7 @@ impl World {
                 self.watch_join(line, &frame);
                 self.frame(line, frame);
             }
-            Output::HangUp(line, last) => self.hang_up(line, last.map(Into::into)),
+            Output::HangUp(line, last) => self.hang_up(line, last),
             Output::Call(ticket, call) => self.call(ticket, call),
             Output::Ask(agent, turn) => {
                 self.planted_turn(agent, &turn);
@@ -138,7 +138,7 @@ impl World {
         }
     }
 
-    pub(super) fn hang_up(&mut self, line: Line, last: Option<String>) {
+    pub(super) fn hang_up(&mut self, line: Line, last: Vec<Box<str>>) {
         let place = *self.places.get(&line).expect("a line that is hung up was dialled");
         if self.lines.remove(&line).is_none() {
             return;
@@ -148,8 +148,8 @@ impl World {
         if self.halls[place].dark {
             return;
         }
-        if let Some(frame) = last {
-            self.push(due, Event::Guild(place, AtGuild::Frame(socket, frame)));
+        for frame in last {
+            self.push(due, Event::Guild(place, AtGuild::Frame(socket, frame.into())));
         }
         self.push(due, Event::Guild(place, AtGuild::HungUp(socket)));
     }

@@ -24,7 +24,7 @@ impl Stage {
             Output::HangUp(line, last) => {
                 assert!(self.lines.remove(&line).is_some(), "{line:?} is hung up, but was not open");
                 self.gone.push(line);
-                assert!(last.is_none_or(|frame| engine::Packet::decode(&frame).is_ok()));
+                assert!(last.iter().all(|frame| engine::Packet::decode(frame).is_ok()));
             }
             Output::Call(ticket, call) => self.call(ticket, call),
             Output::Ask(agent, turn) => self.ask(agent, *turn),

@@ -63,10 +63,10 @@ impl World {
             }
             (Slip::KeepsLines, Output::HangUp(..)) => return false,
             (Slip::HangsUpAnother, Output::HangUp(line, _)) => {
-                self.hang_up(Line { attempt: line.attempt + 1_000, ..*line }, None);
+                self.hang_up(Line { attempt: line.attempt + 1_000, ..*line }, Vec::new());
             }
             (Slip::SpeaksOn, Output::HangUp(line, last)) => {
-                self.hang_up(*line, last.take().map(Into::into));
+                self.hang_up(*line, std::mem::take(last));
                 self.frame(*line, "2".into());
             }
             (Slip::WrongPath | Slip::NoBearer | Slip::Patient, Output::Call(_, call)) => spoil(slip, call),
