@@ -77,7 +77,7 @@ impl Link {
 
     /// Room in the window for what history or the socket brings.
     pub(super) fn has_room(&self) -> bool {
-        self.window_holds_less_than(1)
+        self.window_holds_less_than(1, 0)
     }
 
     /// Room for what the next page brings. A walk to the place for each single message would be a long way: there, a third
@@ -87,13 +87,15 @@ impl Link {
         self.has_room() && (self.dialect.timeline().is_none() || waiting() * 3 < budget::WINDOW_MESSAGES * 2)
     }
 
-    /// Room for what cannot be given before history was read: half of the window stays free for that reading.
-    pub(super) fn has_room_to_hold(&self) -> bool {
-        self.window_holds_less_than(2)
+    /// Room for a message of so many bytes that cannot be given before history was read: half of the window stays free for
+    /// that reading, however long the message.
+    pub(super) fn has_room_to_hold(&self, bytes: usize) -> bool {
+        self.window_holds_less_than(2, bytes)
     }
 
-    fn window_holds_less_than(&self, part: usize) -> bool {
-        let (messages, bytes) = self.channels.iter().fold((0, 0), |(messages, bytes), channel| {
+    /// A part of the window, with so many bytes more.
+    fn window_holds_less_than(&self, part: usize, more: usize) -> bool {
+        let (messages, bytes) = self.channels.iter().fold((0, more), |(messages, bytes), channel| {
             (messages + channel.lane.waiting(), bytes + channel.lane.waiting_bytes())
         });
         match self.pressure {

@@ -72,7 +72,7 @@ impl Link {
         }
         // what a lane that is not followed holds can only be given once history was read: it leaves room for that
         let following = channel.lane.following();
-        let room = if following { self.has_room() } else { self.has_room_to_hold() };
+        let room = if following { self.has_room() } else { self.has_room_to_hold(bytes) };
         let crowded = self.crowded();
         let Some(channel) = self.channels.get_mut(at) else { return };
         if !room || !channel.lane.has_room(crowded) {

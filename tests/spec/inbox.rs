@@ -3,7 +3,7 @@
 mod attempts;
 mod bots;
 
-use crate::world::{Fault, Habit, World, mins, secs, twice};
+use crate::world::{Fault, Habit, What, World, mins, secs, twice};
 use guild_bridge::agent::Said;
 use guild_bridge::reason::{Reason, Why};
 
@@ -197,6 +197,24 @@ fn a_flood_beyond_the_window_waits_in_history_and_not_in_memory() {
     w.run_for(mins(30));
     assert_eq!(w.heard(), (0..600).map(|i| format!("m{i}")).collect::<Vec<_>>());
     assert_eq!(w.link().gaps, 0);
+}
+
+#[test]
+fn a_message_longer_than_the_window_that_comes_before_history_was_read_holds_nothing_up() {
+    let mut w = World::chatty(41);
+    ["two", "three", "four"].iter().for_each(|name| w.add_agent(name, &["acme"]));
+    w.run_live();
+    w.drop_lines();
+    w.guild().trouble("history", 1, What::Slow(secs(5)));
+    // each of four links has a quarter of what the windows may hold
+    let long = "m".repeat(40_000);
+    (0..40).for_each(|n| {
+        w.say("general", "alice", &format!("{n} {long}"));
+        w.run_for(200);
+    });
+    w.run_for(secs(30));
+    let heard: Vec<&str> = w.heard().iter().map(|text| text.split(' ').next().unwrap()).collect();
+    assert_eq!(heard, (0..40).map(|n| n.to_string()).collect::<Vec<_>>());
 }
 
 #[test]
