@@ -100,6 +100,8 @@ pub const CHANNELS_LEAST: usize = 64;
 pub const CHANNEL_BYTES: usize = 1184;
 /// Links of one daemon.
 pub const LINKS: usize = 256;
+/// Accounts of which is remembered when the next sign-in may be sent: those of all links, and as many that were left lately.
+pub const ACCOUNTS: usize = 2 * LINKS;
 /// Agents of one daemon.
 pub const AGENTS: usize = 64;
 /// An id that a guild gives (message, channel, user): longer ones are malformed.

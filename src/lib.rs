@@ -27,6 +27,7 @@ pub mod secret;
 pub mod settings;
 pub mod text;
 // floor 1: single-purpose machines
+pub mod account;
 pub mod address;
 pub mod agent;
 pub mod backoff;

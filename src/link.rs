@@ -27,6 +27,7 @@ mod timeline;
 mod walk;
 mod writing;
 
+use crate::account;
 use crate::backoff::Backoff;
 use crate::budget;
 use crate::budget::ceiling::{Pressure, Share};
@@ -134,8 +135,6 @@ pub struct Link {
     offered: Window,
     /// What serves for all handshakes, where the guild's tokens may be offered again.
     sign_in: Option<SignIn>,
-    /// When the last mint of such a token was sent.
-    signed_in_at: Option<Moment>,
     /// Who the guild says we are.
     me: Option<String>,
     /// Who it says this daemon's other agents are.
@@ -171,6 +170,8 @@ pub enum News {
     },
     /// The guild says who the agent is there.
     KnownAs(String),
+    /// A sign-in brought a token, which serves for every link of the account.
+    SignedIn(account::Name),
 }
 
 enum State {
@@ -258,7 +259,6 @@ impl Link {
             posted_keys: Window::new(budget::POSTED_KEYS),
             offered: Window::new(OFFERED),
             sign_in: None,
-            signed_in_at: None,
             me: None,
             fellows: BTreeSet::new(),
             writing: writing::Writing::default(),

@@ -13,6 +13,7 @@ mod shed;
 
 pub use crate::port;
 
+use crate::account::Accounts;
 use crate::budget::ceiling::Pressure;
 use crate::inbox::Became;
 use crate::journal::{Kept, Record};
@@ -43,6 +44,7 @@ pub struct Relay {
     settings: Settings,
     options: Options,
     rng: fastrand::Rng,
+    accounts: Accounts,
     started: Moment,
     crew: Vec<Crew>,
     links: Vec<Link>,
@@ -68,6 +70,7 @@ impl Relay {
         let mut relay = Self {
             settings: Settings::default(),
             rng: fastrand::Rng::with_seed(options.seed),
+            accounts: Accounts::default(),
             ledger: Ledger::new(kept, now.wall_ms, options.build_ms),
             options,
             started: now.at,
@@ -189,12 +192,14 @@ impl Relay {
         let mut out = std::mem::take(&mut self.out);
         let mut records: Vec<Record> = std::mem::take(&mut self.ledger.records);
         let mut rng = self.rng.clone();
+        let mut accounts = std::mem::take(&mut self.accounts);
         let mut tail = std::mem::take(&mut self.lines);
         let (next_store, followed) = (self.ledger.next_store(), !self.tails.is_empty());
         let mut pressing = self.ledger.pressing;
         let mut step = Step {
             now,
             rng: &mut rng,
+            accounts: &mut accounts,
             out: &mut out,
             records: &mut records,
             next_store,
@@ -207,6 +212,7 @@ impl Relay {
         self.out = out;
         self.ledger.records = records;
         self.rng = rng;
+        self.accounts = accounts;
         self.lines = tail;
         result
     }
@@ -238,6 +244,9 @@ impl Relay {
                     }
                     News::Posted { asked_by, result } => self.post_over(id, asked_by, result),
                     News::KnownAs(me) => self.introduce(id, &me),
+                    News::SignedIn(name) => self.step(now, |relay, step| {
+                        relay.links.iter_mut().for_each(|link| link.another_signed_in(&name, step));
+                    }),
                 }
             }
         }

@@ -1,5 +1,6 @@
 //! What one step of the core may use: the time, chance, and where its outputs and records go.
 
+use crate::account::Accounts;
 use crate::journal::Record;
 use crate::moment::Now;
 use crate::port::Output;
@@ -11,6 +12,8 @@ pub struct Step<'a> {
     pub now: Now,
     /// Chance.
     pub rng: &'a mut fastrand::Rng,
+    /// Sign-ins that are rationed.
+    pub accounts: &'a mut Accounts,
     /// What is to be done, in order.
     pub out: &'a mut VecDeque<Output>,
     /// What has to outlive the process: written before anything in `out` is done.

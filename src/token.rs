@@ -134,6 +134,12 @@ impl SignIn {
         self.0.life
     }
 
+    /// Whether it is the same token.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.text == other.0.text
+    }
+
     /// The token, for one attempt.
     #[must_use]
     pub fn fresh(&self) -> FreshToken {

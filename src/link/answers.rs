@@ -65,7 +65,7 @@ impl Link {
     pub(super) fn answered(&mut self, call: UnderWay, answer: Answer<'_>, step: &mut Step<'_>) {
         let unauthorised = matches!(&answer, Answer::Got(got) if got.status == 401);
         if unauthorised && self.keeps_tokens() {
-            self.doubt_token();
+            self.doubt_token(step);
         }
         if unauthorised && !call.repeated && !self.keeps_tokens() {
             self.calls.drop_bearer();

@@ -17,12 +17,13 @@ use std::time::Duration;
 
 impl Link {
     pub(super) fn begin_attempt(&mut self, step: &mut Step<'_>) {
-        if let Some(until) = self.mint_rests(step.now.at) {
+        let kept = self.kept_token(step);
+        if let Some(until) = self.mint_rests(step).filter(|_| kept.is_none()) {
             return self.rest_until(until, "backoff", step.now.at);
         }
         self.attempt = self.attempt.wrapping_add(1);
         self.tally.attempts += 1;
-        if let Some(fresh) = self.kept_token(step.now.at) {
+        if let Some(fresh) = kept {
             return self.dial(fresh, 0, step);
         }
         self.enter(State::Minting { since: step.now.at, tries: 0 }, step.now.at);
@@ -32,7 +33,7 @@ impl Link {
     pub(super) fn mint(&mut self, purpose: Purpose, step: &mut Step<'_>) {
         if let Ok(key) = &self.seat.agent.key {
             let request = self.dialect.mint(self.account(), key);
-            self.signed_in_at = Some(step.now.at);
+            self.space_sign_ins(step);
             self.calls.send(purpose, false, request, step);
         }
     }
@@ -43,7 +44,7 @@ impl Link {
             _ => return,
         };
         let fresh = match self.fresh(answer, sent, step) {
-            Ok(fresh) => self.keep_token(fresh),
+            Ok(fresh) => self.keep_token(fresh, step),
             Err((why, outcome)) => return self.end_attempt(why, outcome, step),
         };
         match std::mem::replace(&mut self.state, State::Closed) {
@@ -60,7 +61,7 @@ impl Link {
         &mut self,
         answer: Answer<'_>,
         sent: Moment,
-        step: &Step<'_>,
+        step: &mut Step<'_>,
     ) -> Result<FreshToken, (Why, Outcome)> {
         let network = Outcome::Failed(Class::Network);
         let got = match answer {
@@ -76,7 +77,7 @@ impl Link {
                 );
                 return Err((why, Outcome::Failed(Class::KeyRefused)));
             }
-            429 => return Err(self.mint_limited(&got)),
+            429 => return Err(self.mint_limited(&got, step)),
             _ => return Err(refused_call("the mint", &got)),
         }
         let minted = self.dialect.minted(got.body, got.date_ms).map_err(|what| (unreadable(&got, &what), network))?;
@@ -162,7 +163,7 @@ impl Link {
             session::Heard::Odd(malformed) => self.odd(malformed, text),
             session::Heard::Over(why) => {
                 if matches!(why.reason, Reason::AuthDisconnected | Reason::AuthConnectError) {
-                    self.doubt_token();
+                    self.doubt_token(step);
                 }
                 self.end_session(why, step);
             }

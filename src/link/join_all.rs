@@ -64,7 +64,7 @@ impl Link {
                 self.list_when_joins_settle(step.now.at);
             }
             JoinAnswer::Denied(why) => {
-                self.doubt_token();
+                self.doubt_token(step);
                 let why = Why::new(Reason::AuthConnectError, format!("the guild answered the join: {why}"));
                 self.end_attempt(why, Outcome::Failed(Class::Network), step);
             }

@@ -350,7 +350,7 @@ impl Link {
         if live.retry_at.is_some() {
             return;
         }
-        self.doubt_token();
+        self.doubt_token(step);
         self.deaf_sessions = self.deaf_sessions.saturating_add(1);
         self.tally.deaf += 1;
         let sessions = self.deaf_sessions;

@@ -1,13 +1,15 @@
 //! A guild whose tokens serve for all handshakes, because its mints are rationed: the token is kept until it nears its end
-//! or the guild lets a doubt arise. Who we are there, it says with the token.
+//! or the guild lets a doubt arise, and shared with the links of the same account. Who we are there, it says with the token.
 
 use super::answers::refused_call;
-use super::{Link, News};
+use super::{Link, News, State};
+use crate::account::Name;
 use crate::backoff::Outcome;
 use crate::call::Got;
 use crate::dialect::Tokens;
 use crate::moment::Moment;
 use crate::reason::Why;
+use crate::step::Step;
 use crate::token::{FreshToken, SignIn};
 use std::time::Duration;
 
@@ -23,28 +25,60 @@ impl Link {
         agent.login.as_deref().filter(|_| self.keeps_tokens()).unwrap_or(&agent.id)
     }
 
-    /// The kept token for another attempt, while it is good.
-    pub(super) fn kept_token(&self, now: Moment) -> Option<FreshToken> {
-        self.sign_in.as_ref().filter(|kept| !kept.life().nears_end(now)).map(SignIn::fresh)
+    /// The account that it signs in to, where sign-ins are rationed.
+    #[must_use]
+    pub fn account_name(&self) -> Option<Name> {
+        let name = || Name { server: self.seat.guild.center.clone(), login: self.account().to_owned() };
+        self.keeps_tokens().then(name)
+    }
+
+    fn own_token(&self, now: Moment) -> Option<&SignIn> {
+        self.sign_in.as_ref().filter(|kept| !kept.life().nears_end(now))
+    }
+
+    /// The kept token for another attempt, while it is good; else the one that another link of the account was given.
+    pub(super) fn kept_token(&mut self, step: &mut Step<'_>) -> Option<FreshToken> {
+        if let Some(own) = self.own_token(step.now.at) {
+            return Some(own.fresh());
+        }
+        let (name, key) = (self.account_name()?, self.seat.agent.key.as_ref().ok()?);
+        let (token, me) = step.accounts.token(&name, key, step.now.at)?;
+        let kept = SignIn::keep(token);
+        let fresh = kept.fresh();
+        self.sign_in = Some(kept);
+        me.into_iter().for_each(|me| self.known_as(me));
+        Some(fresh)
     }
 
     /// Keeps a token that was minted for an attempt, where the guild allows that.
-    pub(super) fn keep_token(&mut self, fresh: FreshToken) -> FreshToken {
-        if !self.keeps_tokens() {
-            return fresh;
-        }
+    pub(super) fn keep_token(&mut self, fresh: FreshToken, step: &mut Step<'_>) -> FreshToken {
+        let (Some(name), Ok(key)) = (self.account_name(), &self.seat.agent.key) else { return fresh };
         let kept = SignIn::keep(fresh);
         let fresh = kept.fresh();
+        step.accounts.brought(&name, key, &kept, self.me.as_deref());
         self.sign_in = Some(kept);
+        self.news.push(News::SignedIn(name));
         fresh
     }
 
-    /// The guild may not know the token any more: the next attempt brings another one.
-    pub(super) fn doubt_token(&mut self) {
-        if self.keeps_tokens() {
-            self.sign_in = None;
-            self.calls.drop_bearer();
+    /// A link of this account signed in: another one that rests without a good token has one now, and tries.
+    pub fn another_signed_in(&mut self, name: &Name, step: &Step<'_>) {
+        let now = step.now.at;
+        let Ok(key) = &self.seat.agent.key else { return };
+        let waits = matches!(self.state, State::Resting { .. }) && self.own_token(now).is_none();
+        let shares = self.account_name().as_ref() == Some(name) && step.accounts.token(name, key, now).is_some();
+        if waits && shares {
+            self.nudge(now);
         }
+    }
+
+    /// The guild may not know the token any more: the next attempt brings another one.
+    pub(super) fn doubt_token(&mut self, step: &mut Step<'_>) {
+        let Some(name) = self.account_name() else { return };
+        if let Some(doubted) = self.sign_in.take() {
+            step.accounts.doubt(&name, &doubted);
+        }
+        self.calls.drop_bearer();
     }
 
     /// When a kept token nears its end: the connection that it began is renewed then.
@@ -52,23 +86,27 @@ impl Link {
         self.sign_in.as_ref().map(|kept| kept.life().near_end())
     }
 
-    /// Until when the next mint has to wait, where one is due now and comes too soon.
-    pub(super) fn mint_rests(&self, now: Moment) -> Option<Moment> {
-        let Tokens::Kept { spacing_ms, .. } = self.dialect.tokens() else { return None };
-        let due = self.kept_token(now).is_none();
-        self.signed_in_at.map(|at| at.after_ms(spacing_ms)).filter(|until| due && *until > now)
+    /// Until when the next mint has to wait, where it would come too soon after the account's last one.
+    pub(super) fn mint_rests(&self, step: &Step<'_>) -> Option<Moment> {
+        step.accounts.rests(&self.account_name()?, step.now.at)
+    }
+
+    /// A mint goes out: the account's next one has to wait, where they are rationed.
+    pub(super) fn space_sign_ins(&self, step: &mut Step<'_>) {
+        if let (Tokens::Kept { spacing_ms, .. }, Some(name)) = (self.dialect.tokens(), self.account_name()) {
+            step.accounts.wait(&name, step.now.at.after_ms(spacing_ms));
+        }
     }
 
     /// The mint was answered 429.
-    pub(super) fn mint_limited(&self, got: &Got<'_>) -> (Why, Outcome) {
+    pub(super) fn mint_limited(&self, got: &Got<'_>, step: &mut Step<'_>) -> (Why, Outcome) {
         let (why, outcome) = refused_call("the mint", got);
-        match (self.dialect.tokens(), got.retry_after_ms) {
-            (Tokens::Kept { wait_ms, .. }, said) => {
-                let wait = Duration::from_millis(said.unwrap_or(0).max(wait_ms));
-                (why, Outcome::ToldToWait(wait))
-            }
-            (Tokens::Fresh, _) => (why, outcome),
-        }
+        let (Tokens::Kept { wait_ms, .. }, Some(name)) = (self.dialect.tokens(), self.account_name()) else {
+            return (why, outcome);
+        };
+        let wait_ms = got.retry_after_ms.unwrap_or(0).max(wait_ms);
+        step.accounts.wait(&name, step.now.at.after_ms(wait_ms));
+        (why, Outcome::ToldToWait(Duration::from_millis(wait_ms)))
     }
 
     /// The guild says who we are.

@@ -51,7 +51,14 @@ impl Relay {
             }
         }
         self.find_guilds_of_leaving(now);
+        self.leave_accounts();
         self.wake(now);
+    }
+
+    /// Nobody keeps a token of an account that no link has any more.
+    fn leave_accounts(&mut self) {
+        let links = &self.links;
+        self.accounts.keep(|name| links.iter().any(|link| link.account_name().as_ref() == Some(name)));
     }
 
     fn goes(&mut self, name: &str, now: Now) {
@@ -143,6 +150,7 @@ impl Relay {
             let link = self.links.remove(at);
             self.ledger.retire(&link, now);
             self.tell_askers(&link);
+            self.leave_accounts();
         }
     }
 
