@@ -81,6 +81,8 @@ pub const TIMELINE_ROWS: usize = 40;
 pub const TIMELINE_PART: usize = 4;
 /// Rows looked at behind the place for threads that were answered since.
 pub const TIMELINE_BEHIND: usize = 200;
+/// The same where the list tells of a newer message than they explain: it stands in an older thread, or is gone.
+pub const TIMELINE_FAR: usize = 2_000;
 /// Pages that one reading turns on its way to the place: beyond them what is older is a gap.
 pub const TIMELINE_PAGES: u32 = 1000;
 /// Such threads that one reading remembers.

@@ -78,7 +78,10 @@ impl Gap {
             Self::Oversize => ("oversize", "a message over `limits.message_bytes`"),
             Self::Unreadable => ("unreadable", "a message that is not as the contract says"),
             Self::BotBudget => ("bot_budget", "more than 20 messages of bots within 60 s in a conversation"),
-            Self::HistoryLong => ("history_long", "the end of a history was not found in 200 pages"),
+            Self::HistoryLong => (
+                "history_long",
+                "the end of a history was not found in 200 pages, or the thread of a reply in 2,000 messages",
+            ),
             Self::ChannelsOver => {
                 ("channels_over", "the guild lists more channels for an agent than `limits.channels` allows")
             }

@@ -35,6 +35,8 @@ pub struct Channel {
     pub probe_due: bool,
     /// Where reading goes on, where history is listed newest first and more of it is there.
     pub hint: Option<Hint>,
+    /// A newest message of the list that was looked for in vain.
+    pub in_vain: Option<u64>,
     /// Proven on the present connection, and when.
     pub proven: Option<Moment>,
     /// Misses on the present connection since the socket last brought something here.
@@ -120,6 +122,7 @@ impl Channel {
             gate,
             probe_due: false,
             hint: None,
+            in_vain: None,
             proven: None,
             misses: 0,
             baseline: false,

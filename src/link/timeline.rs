@@ -72,7 +72,9 @@ impl Link {
             let passed = [&place.id, &place.before].into_iter().flatten().cloned().collect();
             let most_bytes = self.seat.share.window_bytes / budget::TIMELINE_PART;
             let deep = !channel.baseline || channel.row.last != Newest::Nothing && !self.is_known(channel);
-            Walk::to(page, &self.seat.agent.id, To { after, newest, passed, deep, most_bytes }, channel.hint.clone())
+            let in_vain = newest.is_some() && newest == channel.in_vain;
+            let to = To { after, newest, passed, deep, in_vain, most_bytes };
+            Walk::to(page, &self.seat.agent.id, to, channel.hint.clone())
         };
         walk.sent = Some(now);
         Some(walk)
@@ -137,6 +139,13 @@ impl Link {
         if walk.long {
             let detail = "its place was not found in as many pages of history as are read";
             self.gap(Gap::HistoryLong, 1, Missing::within(&page.channel), detail);
+        }
+        if walk.misses() {
+            let detail = "the list tells of a reply, and its thread is older than those that are looked at";
+            self.gap(Gap::HistoryLong, 1, Missing::within(&page.channel), detail);
+        }
+        if let Some(channel) = self.channels.get_mut(at).filter(|_| walk.is_sought()) {
+            channel.in_vain = walk.sought;
         }
         let mut brought = Brought::default();
         let (mut upto, mut rows) = (0, 0);

@@ -25,6 +25,8 @@ pub struct Walk {
     after: u64,
     passed: Vec<String>,
     newest: Option<u64>,
+    /// The newest message, where it is looked for in threads of whatever age.
+    pub sought: Option<u64>,
     deep: bool,
     stage: Stage,
     skip: usize,
@@ -35,6 +37,10 @@ pub struct Walk {
     /// Rows of the channel that are later than the place.
     newer: usize,
     behind: usize,
+    /// The latest time that rows tell of: a message's, or a thread's.
+    seen: u64,
+    /// The first message of the history was read.
+    whole: bool,
     /// What is as late as this, or later, is not kept.
     pub upto: Option<u64>,
     /// The place was not reached in so many pages as may be turned.
@@ -59,6 +65,8 @@ pub struct To {
     pub passed: Vec<String>,
     /// Threads of messages before the place are looked for, too.
     pub deep: bool,
+    /// The newest message was looked for already, and is in none of them.
+    pub in_vain: bool,
     /// Bytes of JSON that are kept, one message at least.
     pub most_bytes: usize,
 }
@@ -105,7 +113,7 @@ impl Walk {
     /// From the newest row, or from a hint, to a place.
     #[must_use]
     pub fn to(page: Page, me: &str, place: To, hint: Option<Hint>) -> Self {
-        let To { after, newest, passed, deep, most_bytes } = place;
+        let To { after, newest, passed, deep, in_vain, most_bytes } = place;
         let deep = deep && hint.is_none();
         let Hint { skip, threads } = hint.unwrap_or_default();
         Self {
@@ -115,6 +123,7 @@ impl Walk {
             after,
             passed,
             newest,
+            sought: newest.filter(|_| deep && !in_vain),
             deep,
             stage: Stage::Rows,
             skip,
@@ -123,6 +132,8 @@ impl Walk {
             last: None,
             newer: 0,
             behind: 0,
+            seen: after,
+            whole: false,
             upto: None,
             long: false,
             odd: 0,
@@ -207,6 +218,7 @@ impl Walk {
             at_place |= self.too_large(bare, timeline);
         }
         let ended = !got.cut && rows < self.limit;
+        self.whole |= ended && self.stage == Stage::Rows;
         self.skip += rows.saturating_sub(if got.cut || rows <= OVERLAP { 0 } else { OVERLAP });
         match self.stage {
             Stage::Rows if self.pages >= budget::TIMELINE_PAGES => {
@@ -241,7 +253,20 @@ impl Walk {
 
     /// Whether rows behind the place are still to be looked at.
     fn looks_behind(&self) -> bool {
-        self.deep && self.behind < budget::TIMELINE_BEHIND
+        let most = if self.is_sought() { budget::TIMELINE_FAR } else { budget::TIMELINE_BEHIND };
+        self.deep && self.behind < most
+    }
+
+    /// Whether nothing that was read is as new as what the list tells of.
+    #[must_use]
+    pub fn is_sought(&self) -> bool {
+        self.sought.is_some_and(|newest| newest > self.seen)
+    }
+
+    /// Whether it may stand in the thread of a message that was not read: it is not gone, as far as is known.
+    #[must_use]
+    pub fn misses(&self) -> bool {
+        self.is_sought() && !self.whole
     }
 
     /// One row; whether it reaches the place.
@@ -263,9 +288,12 @@ impl Walk {
         if self.last.is_none() && self.skip > 0 && self.stage == Stage::Rows {
             self.stop_at(time.saturating_add(1));
         }
+        // rows that two pages share count once
+        let further = self.last.is_none_or(|last| time < last);
         self.last = Some(time);
+        self.seen = self.seen.max(time);
         if time <= self.after {
-            self.behind += usize::from(self.stage == Stage::Rows);
+            self.behind += usize::from(self.stage == Stage::Rows && further);
             return true;
         }
         if self.stage == Stage::Rows {
@@ -288,6 +316,7 @@ impl Walk {
         let near = self.last.map(|last| last.saturating_sub(1)).or(self.newest).unwrap_or(self.after);
         let time = near.max(self.after.saturating_add(1));
         self.last = Some(time);
+        self.seen = self.seen.max(time);
         self.newer = self.newer.max(self.skip + 1);
         let why = "larger than a page of history may be";
         self.keep(Held { time, id: timeline.id_at(time, bare), message: Err((Gap::Oversize, why)) });
@@ -295,6 +324,7 @@ impl Walk {
     }
 
     fn answered(&mut self, parent: &str, latest: u64) {
+        self.seen = self.seen.max(latest);
         let known = self.threads.iter().any(|(known, _)| known == parent);
         if latest > self.after && !known && self.threads.len() < budget::TIMELINE_THREADS {
             self.threads.push((parent.to_owned(), latest));

@@ -105,6 +105,49 @@ fn replies_in_threads_that_came_while_away_are_found_through_their_parents() {
     assert!(stage.turns.iter().any(|turn| turn.conv.key == format!("home.general.{old}")));
 }
 
+/// A message, so many others, and a reply in its thread that comes while the agent is away.
+fn away_from_an_old_thread(others: usize) -> (Stage, String) {
+    let mut stage = Stage::new();
+    let old = stage.server.say("general", ALICE, "old parent", None);
+    (0..others).for_each(|n| drop(stage.server.say("general", "hook", &format!("row {n}"), None)));
+    stage.run_live();
+    stage.cut = true;
+    stage.drop_lines();
+    stage.run(1_000);
+    stage.server.say("general", ALICE, "to the old one", Some(&old));
+    stage.cut = false;
+    (stage, old)
+}
+
+#[test]
+fn a_reply_in_a_far_older_thread_is_found_where_the_list_tells_of_it_and_history_does_not() {
+    let (mut stage, old) = away_from_an_old_thread(1_900);
+    stage.run(120_000);
+    assert_eq!(stage.heard(), ["to the old one"]);
+    let posted = stage.server.posted("general");
+    assert_eq!(posted.iter().filter(|(.., thread)| thread.as_ref() == Some(&old)).count(), 1);
+    assert_eq!(stage.status().gaps, 0);
+}
+
+#[test]
+fn a_reply_in_a_thread_that_is_older_still_is_a_gap_and_is_looked_for_once() {
+    let (mut stage, _) = away_from_an_old_thread(2_500);
+    stage.run(120_000);
+    let reads = stage.server.reads;
+    assert_eq!((stage.heard().len(), stage.status().gaps), (0, 1));
+    stage.run(600_000);
+    assert!(stage.server.reads < reads + 100, "{} pages were read again", stage.server.reads - reads);
+    assert_eq!(stage.status().gaps, 1);
+}
+
+#[test]
+fn a_newest_message_that_is_gone_is_no_gap() {
+    let (mut stage, old) = away_from_an_old_thread(500);
+    stage.server.channels[0].messages.retain(|message| message.id != old);
+    stage.run(300_000);
+    assert_eq!((stage.heard().len(), stage.status().gaps), (0, 0));
+}
+
 #[test]
 fn a_post_whose_answer_is_lost_is_looked_for_and_not_repeated() {
     for parent in [false, true] {
