@@ -124,10 +124,13 @@ const HASH_CHARS: usize = 26;
 #[must_use]
 pub fn conversation_key(guild: &str, channel: &str, thread: Option<&str>) -> String {
     let clean = |id: &str| !id.is_empty() && id.chars().all(safe);
-    let mut key = format!("{guild}.{channel}");
-    if let Some(thread) = thread {
-        key.push('.');
-        key.push_str(thread);
+    let length = guild.len() + 1 + channel.len() + thread.map_or(0, |thread| 1 + thread.len());
+    let mut key = String::with_capacity(length);
+    for (at, part) in [Some(guild), Some(channel), thread].into_iter().flatten().enumerate() {
+        if at > 0 {
+            key.push('.');
+        }
+        key.push_str(part);
     }
     let plain = [guild, channel].iter().all(|id| clean(id) && !id.contains('.')) && thread.is_none_or(clean);
     if plain && key.len() <= KEY_BYTES && !ends_like_hash(&key) {
@@ -154,7 +157,10 @@ pub fn hash_id(prefix: &str, parts: &[&str]) -> String {
     let digest = context.finish();
     let bits = |at: usize| digest.as_ref().get(at / 8).map_or(0, |byte| u32::from(byte >> (7 - at % 8) & 1));
     let digit = |at: usize| char::from_digit((0..5).fold(0, |digit, bit| digit << 1 | bits(at * 5 + bit)), 32);
-    prefix.chars().chain((0..HASH_CHARS).filter_map(digit)).collect()
+    let mut id = String::with_capacity(prefix.len() + HASH_CHARS);
+    id.push_str(prefix);
+    id.extend((0..HASH_CHARS).filter_map(digit));
+    id
 }
 
 fn safe(c: char) -> bool {

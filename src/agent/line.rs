@@ -58,38 +58,47 @@ pub fn decode(line: &str) -> Result<Heard<'_>, Why> {
     }
 }
 
+/// What a `message` line has beside its strings: 320 bytes, of which a message's own size in memory covers the rest.
+const FIELDS_BYTES: usize = 128;
+
 /// The `message` line of a turn.
 #[must_use]
 pub fn message(turn: &Turn) -> String {
-    encode(&MessageLine {
-        v: 1,
-        kind: "message",
-        turn: &turn.id,
-        attempt: turn.attempt,
-        agent: &turn.agent,
-        guild: &turn.conv.guild,
-        conv: ConvPart {
-            key: &turn.conv.key,
-            kind: turn.conv.kind.word(),
-            channel: ChannelPart { id: &turn.conv.channel, name: &turn.conv.name },
-            thread: turn.conv.thread.as_deref(),
-        },
-        message: MessagePart {
-            id: &turn.message.id,
-            at: &turn.message.at,
-            text: &turn.message.text,
-            author: AuthorPart {
-                id: &turn.message.author.id,
-                name: &turn.message.author.name,
-                bot: turn.message.author.bot,
+    // where nothing has to be escaped it does not grow while it is written, nor by its newline
+    let Turn { id, agent, conv, .. } = turn;
+    let names = [id, agent, &conv.key, &conv.guild, &conv.channel, &conv.name].map(String::len).iter().sum::<usize>();
+    encode_into(
+        Vec::with_capacity(FIELDS_BYTES + names + turn.message.bytes()),
+        &MessageLine {
+            v: 1,
+            kind: "message",
+            turn: &turn.id,
+            attempt: turn.attempt,
+            agent: &turn.agent,
+            guild: &turn.conv.guild,
+            conv: ConvPart {
+                key: &turn.conv.key,
+                kind: turn.conv.kind.word(),
+                channel: ChannelPart { id: &turn.conv.channel, name: &turn.conv.name },
+                thread: turn.conv.thread.as_deref(),
             },
-            mention: turn.message.mention,
-            reply_to: turn.message.reply_to.as_deref(),
-            attachments: turn.message.attachments.iter().map(AttachmentPart::from).collect(),
+            message: MessagePart {
+                id: &turn.message.id,
+                at: &turn.message.at,
+                text: &turn.message.text,
+                author: AuthorPart {
+                    id: &turn.message.author.id,
+                    name: &turn.message.author.name,
+                    bot: turn.message.author.bot,
+                },
+                mention: turn.message.mention,
+                reply_to: turn.message.reply_to.as_deref(),
+                attachments: turn.message.attachments.iter().map(AttachmentPart::from).collect(),
+            },
+            deadline_ms: turn.deadline_ms,
+            replayed: turn.replayed,
         },
-        deadline_ms: turn.deadline_ms,
-        replayed: turn.replayed,
-    })
+    )
 }
 
 /// The `cancel` line of a turn.
@@ -117,9 +126,13 @@ pub fn sent(id: &str, message: &str) -> String {
 }
 
 fn encode(line: &impl Serialize) -> String {
-    let text = serde_json::to_string(line);
-    debug_assert!(text.is_ok(), "plain structs of strings and numbers always serialize");
-    text.unwrap_or_default()
+    encode_into(Vec::new(), line)
+}
+
+fn encode_into(mut room: Vec<u8>, line: &impl Serialize) -> String {
+    let written = serde_json::to_writer(&mut room, line);
+    debug_assert!(written.is_ok(), "plain structs of strings and numbers always serialize");
+    String::from_utf8(room).unwrap_or_default()
 }
 
 fn garbled(detail: impl Into<String>) -> Why {

@@ -125,8 +125,8 @@ impl Link {
             self.gap(Gap::Oversize, 1, Missing::message(&name, &message.id), &detail);
             return None;
         }
-        let key = text::conversation_key(&conv.guild, &conv.channel, message.thread.as_deref());
-        if bot && !self.bots.admit(&key, step.now.at) {
+        let key = || text::conversation_key(&conv.guild, &conv.channel, message.thread.as_deref());
+        if let Some(key) = bot.then(key).filter(|key| !self.bots.admit(key, step.now.at)) {
             let (most, span_s) = (budget::BOT_TURNS, budget::BOT_SPAN_MS / 1000);
             let detail = format!("more than {most} bot messages within {span_s} s in {key}");
             let name = channel.row.id.clone();

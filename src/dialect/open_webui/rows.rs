@@ -93,14 +93,14 @@ fn is_id(id: &str) -> bool {
 }
 
 /// Whom `<@U:id|name>` names; none: it names nobody so, and the words count.
-fn mentions<'a>(text: &str) -> Option<Vec<Cow<'a, str>>> {
-    let ids: Vec<_> = text
-        .split("<@U:")
-        .skip(1)
-        .filter_map(|rest| rest.split(['|', '>']).next())
-        .map(|id| Cow::Owned(id.to_owned()))
-        .take(budget::MENTIONS)
-        .collect();
+fn mentions<'a>(text: &Cow<'a, str>) -> Option<Vec<Cow<'a, str>>> {
+    fn ids(text: &str) -> impl Iterator<Item = &str> {
+        text.split("<@U:").skip(1).filter_map(|rest| rest.split(['|', '>']).next()).take(budget::MENTIONS)
+    }
+    let ids: Vec<_> = match text {
+        Cow::Borrowed(text) => ids(text).map(Cow::Borrowed).collect(),
+        Cow::Owned(text) => ids(text).map(|id| Cow::Owned(id.to_owned())).collect(),
+    };
     (!ids.is_empty()).then_some(ids)
 }
 

@@ -7,16 +7,23 @@ use crate::budget;
 use crate::call::Sink;
 use crate::codec::json;
 use crate::dialect::{Incoming, Request, Timeline};
+use std::fmt::Write;
 
 /// Nanoseconds in a millisecond.
 const NS: u64 = 1_000_000;
+/// Digits of a time: nanoseconds since 1970, until the year 2286.
+const TIME_BYTES: usize = 19;
 
 /// An id of ours.
 pub fn id(time: u64, bare: &str, thread: Option<&str>) -> String {
-    match thread {
-        Some(thread) => format!("{time}.{bare}.{thread}"),
-        None => format!("{time}.{bare}"),
+    let mut id = String::with_capacity(TIME_BYTES + 1 + bare.len() + thread.map_or(0, |thread| 1 + thread.len()));
+    // a string takes all that is written to it
+    let _ = write!(id, "{time}.{bare}");
+    if let Some(thread) = thread {
+        id.push('.');
+        id.push_str(thread);
     }
+    id
 }
 
 /// The server's own id in one of ours, or in one that the server gave.
