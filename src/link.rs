@@ -7,6 +7,7 @@ mod attachments;
 mod attempt;
 pub mod calls;
 pub mod channel;
+mod fellows;
 mod gaps;
 pub mod history;
 mod intake;
@@ -139,6 +140,7 @@ pub struct Link {
     me: Option<String>,
     /// Who it says this daemon's other agents are.
     fellows: BTreeSet<String>,
+    strangers: fellows::Strangers,
     writing: writing::Writing,
     bots: intake::BotBudget,
     deaf_sessions: u32,
@@ -261,6 +263,7 @@ impl Link {
             sign_in: None,
             me: None,
             fellows: BTreeSet::new(),
+            strangers: fellows::Strangers::default(),
             writing: writing::Writing::default(),
             bots: intake::BotBudget::default(),
             deaf_sessions: 0,

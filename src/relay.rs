@@ -270,6 +270,22 @@ impl Relay {
                 all.iter().for_each(|other| link.add_fellow(other));
             }
         }
+        self.count_strangers();
+    }
+
+    /// Each link hears whether the guild has yet to name one of its fellows there.
+    fn count_strangers(&mut self) {
+        let strangers: Vec<(LinkId, String)> = self
+            .links
+            .iter()
+            .filter(|link| link.is_stranger())
+            .map(|link| (link.id(), link.seat().guild.name.clone()))
+            .collect();
+        for link in &mut self.links {
+            let (id, guild) = (link.id(), link.seat().guild.name.as_str());
+            let some = strangers.iter().any(|(other, at)| *other != id && *at == guild);
+            link.beside_strangers(some);
+        }
     }
 
     fn became(&mut self, became: &Became, now: Now) {

@@ -124,6 +124,15 @@ impl DialectName {
             Self::OpenWebUi => true,
         }
     }
+
+    /// Whether the guild says who its agents are, and not the configuration's `id`.
+    #[must_use]
+    pub fn names_agents(self) -> bool {
+        match self {
+            Self::Fabric => false,
+            Self::OpenWebUi => true,
+        }
+    }
 }
 
 /// An agent: who it is, and how it is asked.

@@ -47,6 +47,11 @@ impl Reading {
             self.not_before = None;
         }
     }
+
+    /// What was waited for until this moment is there.
+    pub fn waits_no_more(&mut self, until: Option<Moment>) {
+        self.not_before = self.not_before.filter(|at| Some(*at) != until);
+    }
 }
 
 /// What one page brought.
@@ -116,6 +121,10 @@ impl Link {
         let now = step.now.at;
         let due = self.history.not_before.is_none_or(|at| at <= now);
         if self.history.busy || !due || !matches!(self.state, State::Up(_)) {
+            return;
+        }
+        if let Some(until) = self.waits_for_strangers(now) {
+            self.history.not_before = Some(until);
             return;
         }
         let count = self.channels.len();

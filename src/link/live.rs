@@ -86,6 +86,7 @@ impl Link {
             channel.join_from(now);
         }
         self.forget_past_failures();
+        self.count_strangers(now);
         self.outbox.wake(now);
     }
 

@@ -275,9 +275,9 @@ fn differing(fields: &[(&'static str, bool)]) -> Vec<&'static str> {
 /// Who the agent is in a guild: a change reconnects it.
 fn who(seat: &Seat, b: &Agent) -> Vec<&'static str> {
     let a = &seat.agent;
-    // where it signs in, the guild says its id
+    // where the guild names it, its id is not asked for
     differing(&[
-        ("id", a.id != b.id && !seat.guild.dialect.signs_in()),
+        ("id", a.id != b.id && !seat.guild.dialect.names_agents()),
         ("login", a.login != b.login),
         ("key", a.key != b.key),
         ("key_file", a.key_file != b.key_file),

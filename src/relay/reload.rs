@@ -52,6 +52,7 @@ impl Relay {
         }
         self.find_guilds_of_leaving(now);
         self.leave_accounts();
+        self.count_strangers();
         self.wake(now);
     }
 

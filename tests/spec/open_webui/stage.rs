@@ -40,6 +40,8 @@ pub struct Stage {
     pub turns: Vec<Turn>,
     /// How long the agent takes.
     pub agent_ms: u64,
+    /// How long the sign-in of the second agent takes.
+    pub second_ms: u64,
     /// Nothing gets through.
     pub cut: bool,
     pub dials: u32,
@@ -103,6 +105,7 @@ impl Stage {
             at: 0,
             turns: Vec::new(),
             agent_ms: 50,
+            second_ms: WAY_MS,
             cut: false,
             dials: 0,
             left_writing: Vec::new(),
@@ -266,7 +269,8 @@ impl Stage {
                         self.server.call(call.method == Method::Post, &call.url, bearer, body)
                     };
                     let answer = answer.map(|(status, body)| (status, body.to_string().into_bytes()));
-                    self.push(WAY_MS, Event::Answer(ticket, answer));
+                    let ms = if body.contains("second@") { self.second_ms } else { WAY_MS };
+                    self.push(ms, Event::Answer(ticket, answer));
                 }
                 Output::Ask(agent, turn) => {
                     let text = format!("re: {}", turn.message.text);

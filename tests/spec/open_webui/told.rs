@@ -2,7 +2,8 @@
 
 use super::server::{ALICE, BOT, SECOND};
 use super::stage::{Stage, settings};
-use guild_bridge::settings::RespondTo;
+use guild_bridge::secret::Secret;
+use guild_bridge::settings::{RespondTo, Settings};
 use serde_json::{Value, json};
 
 #[test]
@@ -259,13 +260,53 @@ fn a_reload_of_the_same_configuration_keeps_the_connection() {
     assert!(stage.turns.is_empty(), "it still knows who it is");
 }
 
-#[test]
-fn another_agent_of_this_daemon_counts_as_a_bot_as_soon_as_the_guild_says_who_it_is() {
+/// Two agents with a login each.
+fn two() -> Settings {
     let mut settings = settings();
     let mut second = settings.agents[0].clone();
     (second.name, second.id) = ("second".into(), "second".into());
-    (second.login, second.respond_to) = (Some("second@example.org".into()), RespondTo::Direct);
+    second.login = Some("second@example.org".into());
     settings.agents.push(second);
+    settings
+}
+
+#[test]
+fn agents_that_start_together_do_not_answer_each_others_old_posts() {
+    let mut settings = two();
+    settings.agents.iter_mut().for_each(|agent| agent.backfill = 10);
+    let mut stage = Stage::of(settings);
+    stage.second_ms = 12_000;
+    for user in [ALICE, BOT, SECOND] {
+        stage.server.say("general", user, &format!("of {user}"), None);
+    }
+    stage.run(11_000);
+    assert!(stage.turns.is_empty(), "who wrote what is not known yet");
+    stage.run(60_000);
+    let of_alice = format!("of {ALICE}");
+    assert_eq!(stage.heard(), [&of_alice, &of_alice], "each answers the person alone");
+}
+
+#[test]
+fn an_agent_that_cannot_sign_in_holds_up_its_fellows_for_half_a_minute_once() {
+    let mut settings = two();
+    settings.agents[1].key = Ok(Secret::new("wrong"));
+    settings.agents[0].backfill = 1;
+    let mut stage = Stage::of(settings);
+    stage.server.say("general", ALICE, "hello", None);
+    stage.run(29_000);
+    assert!(stage.turns.is_empty());
+    stage.run(3_000);
+    assert_eq!(stage.heard(), ["hello"]);
+    stage.drop_lines();
+    stage.server.say("general", ALICE, "again", None);
+    stage.run(10_000);
+    assert_eq!(stage.heard(), ["hello", "again"]);
+}
+
+#[test]
+fn another_agent_of_this_daemon_counts_as_a_bot_as_soon_as_the_guild_says_who_it_is() {
+    let mut settings = two();
+    settings.agents[1].respond_to = RespondTo::Direct;
     let mut stage = Stage::of(settings);
     stage.run_live();
     stage.run(5_000);
