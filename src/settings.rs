@@ -88,7 +88,8 @@ pub struct Guild {
     pub namespace: String,
 }
 
-/// The dialects that are known.
+/// The dialects that are known. What each of them asks of the configuration is matched here, so that a new one does not
+/// compile before it says so; one that is not in `ALL` is a word that the configuration refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DialectName {
     /// CONTRACT section 1.
@@ -98,30 +99,42 @@ pub enum DialectName {
 }
 
 impl DialectName {
+    /// All of them.
+    pub const ALL: &'static [Self] = &[Self::Fabric, Self::OpenWebUi];
     /// All of them, as the configuration writes them.
-    pub const WORDS: &'static [&'static str] = &["fabric", "open-webui"];
+    pub const WORDS: &'static [&'static str] = &words();
 
-    /// The one of this word; `fabric` for any that is not known.
+    /// The one of this word.
     #[must_use]
-    pub fn of(word: &str) -> Self {
-        if word == "open-webui" { Self::OpenWebUi } else { Self::Fabric }
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|dialect| dialect.word() == word)
     }
 
     /// Its word.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Fabric => "fabric",
             Self::OpenWebUi => "open-webui",
         }
     }
 
-    /// Whether its tokens are got with a login and a password, and everything is where the server has it.
+    /// Whether its tokens are got with a login and a password: an agent has a `login`, and its `key_file` holds the
+    /// password.
     #[must_use]
     pub fn signs_in(self) -> bool {
         match self {
             Self::Fabric => false,
             Self::OpenWebUi => true,
+        }
+    }
+
+    /// Whether `center`, `paths` and `namespace` may differ; else everything is where the server has it, below `url`.
+    #[must_use]
+    pub fn has_places(self) -> bool {
+        match self {
+            Self::Fabric => true,
+            Self::OpenWebUi => false,
         }
     }
 
@@ -133,6 +146,17 @@ impl DialectName {
             Self::OpenWebUi => true,
         }
     }
+}
+
+#[expect(clippy::indexing_slicing, reason = "at compile time, where a place that is not there does not compile")]
+const fn words() -> [&'static str; DialectName::ALL.len()] {
+    let mut words = [""; DialectName::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = DialectName::ALL[at].word();
+        at += 1;
+    }
+    words
 }
 
 /// An agent: who it is, and how it is asked.

@@ -33,8 +33,8 @@ pub fn read(entry: &Entry, places: &Places, found: &mut Findings) -> Option<Guil
     if let Some(Err(what)) = extra_ca.as_deref().map(tls::check_roots) {
         section.fault("extra_ca", what, found);
     }
-    let dialect = DialectName::of(section.text("dialect").unwrap_or_default());
-    if dialect.signs_in() {
+    let dialect = section.text("dialect").and_then(DialectName::of);
+    if let Some(dialect) = dialect.filter(|dialect| !dialect.has_places()) {
         for name in ["center", "paths", "namespace"].into_iter().filter(|name| section.node(name).is_some()) {
             let what = format!("has no meaning in the dialect {}; remove it", dialect.word());
             section.fault(name, what, found);
@@ -43,7 +43,8 @@ pub fn read(entry: &Entry, places: &Places, found: &mut Findings) -> Option<Guil
     let url = url?;
     Some(Guild {
         name: entry.name.clone(),
-        dialect,
+        // a word that is not known is a fault already
+        dialect: dialect.unwrap_or(DialectName::Fabric),
         center: center.unwrap_or_else(|| url.clone()),
         url,
         extra_ca,
