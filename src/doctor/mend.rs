@@ -16,13 +16,24 @@ pub fn advice(reason: Reason, step: Step, agent: &Agent, guild: &Guild) -> Strin
     }
     let host = if step == Step::Mint { &guild.center } else { &guild.url };
     let field = match step {
-        Step::Mint => format!("guilds.{at}.center"),
+        Step::Mint if guild.dialect.has_places() => format!("guilds.{at}.center"),
         // both hosts are looked at, and the line says which
         Step::Name | Step::Tcp | Step::Tls if guild.center != guild.url => format!("guilds.{at}.url or .center"),
         _ => format!("guilds.{at}.url"),
     };
     let key = agent.key_file.display();
+    let who = agent.login.as_ref().filter(|_| guild.dialect.signs_in()).unwrap_or(&agent.id);
+    let whole = format!("correct guilds.{at}.url: the server's address alone, without a path");
     match reason {
+        // all else stands where the server has it
+        Reason::HttpStatus | Reason::HttpBody | Reason::CfgPath | Reason::CfgNamespace
+            if !guild.dialect.has_places() =>
+        {
+            format!("{whole}; or look at the guild's log")
+        }
+        Reason::NetProtocol | Reason::CfgTransport if !guild.dialect.has_places() => {
+            format!("{whole}; proxies before it must pass WebSockets")
+        }
         Reason::NetDns => format!(
             "try `nslookup` with the host of {field}; look at /etc/resolv.conf and \
             the network"
@@ -70,9 +81,8 @@ pub fn advice(reason: Reason, step: Step, agent: &Agent, guild: &Guild) -> Strin
             if guild.dialect.signs_in() =>
         {
             format!(
-                "the guild refuses a token that it has just given {}: has the account a role, and the permission to use \
-                channels?",
-                agent.login.as_deref().unwrap_or(name)
+                "the guild refuses a token that it has just given {who}: has the account a role, and the permission to \
+                 use channels? Are channels on there?"
             )
         }
         Reason::AuthKeyRefused => format!(
@@ -84,7 +94,7 @@ pub fn advice(reason: Reason, step: Step, agent: &Agent, guild: &Guild) -> Strin
                 the agent `{}` a member there?",
             agent.id
         ),
-        Reason::AuthDeniedChannel => format!("make the agent `{}` a member of the channel in the guild", agent.id),
+        Reason::AuthDeniedChannel => format!("make the agent `{who}` a member of the channel in the guild"),
         Reason::AuthCachedToken => format!("turn off the cache between the board and {}", guild.center),
         Reason::DeafHistory => "the guild stores messages that it does not send: look at its log; the daemon \
             answers from history meanwhile"

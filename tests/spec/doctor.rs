@@ -30,6 +30,23 @@ fn every_reason_has_advice_that_names_what_to_do() {
 }
 
 #[test]
+fn no_advice_names_a_field_that_has_no_meaning_in_the_dialect() {
+    let folder = Folder::new();
+    folder.file("key", 0o600, "k");
+    let text = r#"{"guilds": {"home": {"dialect": "open-webui", "url": "http://127.0.0.1:8080"}},
+        "agents": {"bot": {"guild": "home", "login": "b@example.org", "key_file": "key", "answer": {"exec": ["/bin/cat"]}}}}"#;
+    let settings = load(&folder.file("config.json", 0o644, text), None).unwrap().settings;
+    for (reason, step) in Reason::ALL.iter().flat_map(|reason| Step::ALL.iter().map(move |step| (*reason, *step))) {
+        let advice = advice(reason, step, &settings.agents[0], &settings.guilds[0]);
+        for field in ["center", "paths", "namespace", "agents.bot.id", "`bot`"] {
+            assert!(!advice.contains(field), "{reason} at {}: {advice}", step.word());
+        }
+    }
+    let status = advice(Reason::HttpStatus, Step::Mint, &settings.agents[0], &settings.guilds[0]);
+    assert!(status.contains("guilds.home.url: the server's address alone, without a path"), "{status}");
+}
+
+#[test]
 fn advice_names_the_address_that_the_step_went_to() {
     let folder = Folder::new();
     folder.file("key", 0o600, "k");
