@@ -101,6 +101,10 @@ pub fn compare(root: &Section<'_>, agents: &[Agent], guilds: &[Guild], found: &m
         root.fault("agents", format!("ask for {links} links; at most {} are kept", budget::LINKS), found);
     }
     let at = |name: &str| root.named("agents").iter().find(|entry| entry.name == name).map_or(root.at(), |e| e.at);
+    let of_agent = |name: &str, field: &str| {
+        let entry = root.named("agents").into_iter().find(|entry| entry.name == name)?;
+        entry.node.field(field).map(|entry| entry.node.at)
+    };
     for agent in agents {
         let own = || guilds.iter().filter(|guild| agent.guilds.contains(&guild.name));
         let mut signs_in = own().filter(|guild| guild.dialect.signs_in());
@@ -117,6 +121,11 @@ pub fn compare(root: &Section<'_>, agents: &[Agent], guilds: &[Guild], found: &m
                 found.fault(place, path("login"), what);
             }
             (Some(_), Some(_)) | (None, _) => {}
+        }
+        let all_name = own().next().is_some() && own().all(|guild| guild.dialect.names_agents());
+        if let Some(at) = of_agent(&agent.name, "id").filter(|_| all_name) {
+            let what = "has no meaning where the guild says who its agents are (dialect open-webui); remove it";
+            found.fault(at, path("id"), what);
         }
     }
     let mut sockets: BTreeMap<_, (&str, &Vec<u32>)> = BTreeMap::new();

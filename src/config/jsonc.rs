@@ -52,6 +52,17 @@ pub struct Broken {
     pub what: String,
 }
 
+impl Node {
+    /// A field of an object; of two of one name the first.
+    #[must_use]
+    pub fn field(&self, name: &str) -> Option<&Entry> {
+        match &self.value {
+            Value::Object(entries) => entries.iter().find(|entry| entry.name == name),
+            Value::Null | Value::Flag(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => None,
+        }
+    }
+}
+
 impl Value {
     /// What it is, for people.
     #[must_use]

@@ -198,4 +198,10 @@ fn the_configuration_asks_for_a_login_and_for_nothing_that_has_no_meaning() {
         let fault = &faults(&format!(", {field}"), login)[0];
         assert!(fault.contains("has no meaning in the dialect open-webui; remove it"), "{fault}");
     }
+    let id = r#""login": "bot@example.org", "id": "bot""#;
+    assert_eq!(
+        faults("", &format!(r#""guild": "home", {id}"#)),
+        ["agents.bot.id: has no meaning where the guild says who its agents are (dialect open-webui); remove it"]
+    );
+    assert_eq!(faults("", &format!(r#""guild": ["home", "acme"], {id}"#)), Vec::<String>::new());
 }
