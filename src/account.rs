@@ -6,6 +6,10 @@ use crate::moment::Moment;
 use crate::secret::Secret;
 use crate::token::{FreshToken, SignIn};
 
+/// A token that the guild lets a doubt arise of makes the next sign-in wait so long after its own; doubled with each that
+/// fares no better, up to the last.
+const DOUBTED_MS: std::ops::RangeInclusive<u64> = 20_000..=900_000;
+
 /// Who signs in where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Name {
@@ -23,6 +27,10 @@ struct Account {
     name: Name,
     /// No sign-in is sent before.
     next: Moment,
+    /// Tokens in a row that did not serve for long.
+    doubts: u32,
+    /// Nor before this, on their account.
+    doubted: Moment,
     brought: Option<Brought>,
 }
 
@@ -37,7 +45,7 @@ impl Accounts {
     /// Until when the next sign-in waits, where it does.
     #[must_use]
     pub fn rests(&self, name: &Name, now: Moment) -> Option<Moment> {
-        self.of(name).map(|account| account.next).filter(|next| *next > now)
+        self.of(name).map(|account| account.next.max(account.doubted)).filter(|next| *next > now)
     }
 
     /// No sign-in is sent before this moment.
@@ -59,10 +67,29 @@ impl Accounts {
         (!brought.token.life().nears_end(now)).then(|| (brought.token.fresh(), brought.me.clone()))
     }
 
-    /// The guild may not know this token any more: nobody else is given it.
-    pub fn doubt(&mut self, name: &Name, token: &SignIn) {
+    /// The guild may not know this token any more: nobody else is given it. Where it served for no long time, what is wrong
+    /// is not the token, and another one helps the less the more of them were doubted.
+    pub fn doubt(&mut self, name: &Name, token: &SignIn, now: Moment) {
+        let Some(account) = self.0.iter_mut().find(|account| account.name == *name) else { return };
+        if !account.brought.as_ref().is_some_and(|brought| brought.token.is(token)) {
+            return;
+        }
+        account.brought = None;
+        let (shortest, longest) = (*DOUBTED_MS.start(), *DOUBTED_MS.end());
+        let signed_in = token.life().begin();
+        if now.since_ms(signed_in) > longest {
+            account.doubts = 0;
+            return;
+        }
+        let rest = (shortest << account.doubts.min(16)).min(longest);
+        account.doubted = signed_in.after_ms(rest);
+        account.doubts = account.doubts.saturating_add(1);
+    }
+
+    /// Somebody who may have mended what was wrong wants it to be tried.
+    pub fn forgive(&mut self, name: &Name) {
         for account in self.0.iter_mut().filter(|account| account.name == *name) {
-            account.brought = account.brought.take().filter(|brought| !brought.token.is(token));
+            account.doubted = Moment::default();
         }
     }
 
@@ -86,7 +113,13 @@ impl Accounts {
             let oldest = self.0.iter().enumerate().min_by_key(|(_, other)| (other.brought.is_some(), other.next));
             oldest.map(|(at, _)| at).into_iter().for_each(|at| drop(self.0.swap_remove(at)));
         }
-        let mut account = Account { name: name.clone(), next: Moment::default(), brought: None };
+        let mut account = Account {
+            name: name.clone(),
+            next: Moment::default(),
+            doubts: 0,
+            doubted: Moment::default(),
+            brought: None,
+        };
         act(&mut account);
         self.0.push(account);
     }

@@ -333,6 +333,7 @@ impl Link {
             if self.why.is_some() { State::Unbound } else { State::Resting { until: step.now.at, word: "backoff" } };
         self.enter(state, step.now.at);
         self.reseat(seat);
+        self.forgive_tokens(step);
     }
 
     /// Somebody wants it to connect anew, now.
@@ -341,6 +342,7 @@ impl Link {
             return;
         }
         self.hang_up(step);
+        self.forgive_tokens(step);
         self.why = Some(Why::new(Reason::Asked, "a restart was asked for"));
         self.rest_until(step.now.at, "backoff", step.now.at);
     }

@@ -60,6 +60,12 @@ pub struct Life {
 }
 
 impl Life {
+    /// When its mint was sent.
+    #[must_use]
+    pub fn begin(self) -> Moment {
+        self.from
+    }
+
     /// When the token ends.
     #[must_use]
     pub fn end(self) -> Moment {

@@ -218,7 +218,8 @@ impl Link {
     pub(super) fn end_attempt(&mut self, why: Why, outcome: Outcome, step: &mut Step<'_>) {
         let now = step.now;
         self.hang_up(step);
-        let rest = self.backoff.rest_after(outcome, step.rng);
+        let next = now.at.after(self.backoff.rest_after(outcome, step.rng));
+        let next = self.no_sooner(next, step);
         let clock_unset = now.wall_ms < self.seat.build_ms && why.reason.code().starts_with("tls.");
         let (word, why) = match why.reason {
             Reason::AuthKeyRefused => ("refused", why),
@@ -231,10 +232,11 @@ impl Link {
         if why.reason == Reason::AuthExpired {
             log::info!("{agent}: {guild}: {why}; reconnecting with a fresh token");
         } else {
-            log::warn!("{agent}: {guild}: {why}; next attempt in {:.1} s", rest.as_secs_f64());
+            let rest = Duration::from_millis(next.since_ms(now.at)).as_secs_f64();
+            log::warn!("{agent}: {guild}: {why}; next attempt in {rest:.1} s");
         }
         self.why = Some(why);
-        self.rest_until(now.at.after(rest), word, now.at);
+        self.rest_until(next, word, now.at);
     }
 
     pub(super) fn rest_until(&mut self, until: Moment, word: &'static str, now: Moment) {

@@ -351,7 +351,6 @@ impl Link {
         if live.retry_at.is_some() {
             return;
         }
-        self.doubt_token(step);
         self.deaf_sessions = self.deaf_sessions.saturating_add(1);
         self.tally.deaf += 1;
         let sessions = self.deaf_sessions;
@@ -360,6 +359,7 @@ impl Link {
         );
         let why = Why::new(Reason::DeafHistory, why);
         if sessions < DEAF_SESSIONS {
+            self.doubt_token(step);
             return self.end_attempt(why, Outcome::Failed(Class::Network), step);
         }
         log::error!(

@@ -76,9 +76,23 @@ impl Link {
     pub(super) fn doubt_token(&mut self, step: &mut Step<'_>) {
         let Some(name) = self.account_name() else { return };
         if let Some(doubted) = self.sign_in.take() {
-            step.accounts.doubt(&name, &doubted);
+            step.accounts.doubt(&name, &doubted, step.now.at);
         }
         self.calls.drop_bearer();
+    }
+
+    /// Somebody who may have mended what was wrong wants a sign-in.
+    pub(super) fn forgive_tokens(&self, step: &mut Step<'_>) {
+        if let Some(name) = self.account_name() {
+            step.accounts.forgive(&name);
+        }
+    }
+
+    /// When the next attempt can begin, where one is due then.
+    pub(super) fn no_sooner(&self, due: Moment, step: &Step<'_>) -> Moment {
+        let (Some(name), Ok(key)) = (self.account_name(), &self.seat.agent.key) else { return due };
+        let kept = self.own_token(due).is_some() || step.accounts.token(&name, key, due).is_some();
+        step.accounts.rests(&name, due).filter(|_| !kept).unwrap_or(due)
     }
 
     /// When a kept token nears its end: the connection that it began is renewed then.

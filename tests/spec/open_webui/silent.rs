@@ -2,6 +2,7 @@
 
 use super::server::ALICE;
 use super::stage::{Stage, settings};
+use crate::world::log;
 use guild_bridge::secret::Secret;
 
 /// Says something and waits for the one answer to it.
@@ -99,8 +100,62 @@ fn an_account_without_the_permission_has_a_good_ack_and_is_found_out_by_the_list
     stage.run(3_600_000);
     assert_eq!(stage.server.refused, 0, "no 429 of our own making");
     stage.server.permitted = true;
-    stage.run_live();
+    assert!(stage.run_till(900_000, |stage| stage.status().state == "live"), "{:?}", stage.status());
     answers(&mut stage, "hello", 10_000);
+}
+
+#[test]
+fn a_history_that_is_refused_while_the_socket_works_takes_four_sign_ins_an_hour_in_the_end() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    stage.run(3_600_000);
+    stage.server.unread = true;
+    stage.server.say("general", ALICE, "while it is refused", None);
+    stage.drop_lines();
+    let since = |stage: &Stage, from: u64| stage.server.sign_ins.iter().filter(|at| **at >= from).count();
+    let from = stage.at;
+    assert!(stage.run_till(10_000, |stage| since(stage, from) == 1), "the first doubt is acted on at once");
+    stage.run(61_000);
+    assert_eq!(since(&stage, from), 3, "20 s and 40 s later another two");
+    stage.run(3_529_000);
+    assert!((5..=9).contains(&since(&stage, from)), "{}", since(&stage, from));
+    let next_s = stage.status().next_try_s;
+    let from = stage.at;
+    stage.run(7_200_000);
+    assert!((7..=8).contains(&since(&stage, from)), "{} in two hours", since(&stage, from));
+    assert!(next_s.is_some_and(|s| s > 60), "that it waits is told: {next_s:?}");
+    stage.server.unread = false;
+    stage.ask(guild_bridge::port::Command::Restart { agent: "echo".into() });
+    answered(&mut stage, "while it is refused", 10_000);
+}
+
+#[test]
+fn a_token_that_served_for_long_is_doubted_without_a_rest_however_many_were_doubted_before() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    for _ in 0..12 {
+        stage.run(910_000);
+        stage.server.revoke();
+        stage.run(5_000);
+        assert_eq!(stage.status().state, "live", "{:?}", stage.status());
+    }
+    assert_eq!(stage.server.sign_ins.len(), 13);
+}
+
+#[test]
+fn the_log_says_when_the_next_attempt_is_where_a_sign_in_has_to_wait() {
+    log::begin();
+    let mut stage = Stage::new();
+    stage.run_live();
+    let was = stage.at;
+    stage.server.revoke();
+    stage.run(1_000);
+    let said = log::lines();
+    let said = said.iter().find_map(|line| line.split_once("next attempt in ")).map(|(_, rest)| rest.to_owned());
+    let seconds: f64 = said.and_then(|said| said.split(' ').next()?.parse().ok()).expect("it is told");
+    let left = (20_000 - was) as f64 / 1000.0;
+    assert!((seconds - left).abs() < 1.0, "{seconds} of {left}");
+    assert!((18..=20).contains(&stage.status().next_try_s.unwrap()));
 }
 
 #[test]
