@@ -36,7 +36,7 @@ pub enum Reason {
     HttpStatus,
     /// A body that could not be read as what was due.
     HttpBody,
-    /// The mint refuses the agent's key (401, 403).
+    /// The mint refuses the agent or its key: with 401 or 403, or as its dialect says.
     AuthKeyRefused,
     /// CONNECT_ERROR to a fresh token.
     AuthConnectError,
@@ -186,7 +186,9 @@ impl Reason {
             }
             Self::HttpStatus => ("http.status", "the server answered with a status that does not fit"),
             Self::HttpBody => ("http.body", "the answer's body could not be read as what was due"),
-            Self::AuthKeyRefused => ("auth.key_refused", "the guild's center refuses this agent's id or key"),
+            Self::AuthKeyRefused => {
+                ("auth.key_refused", "the guild refuses who this agent says it is, or its key or password")
+            }
             Self::AuthConnectError => (
                 "auth.connect_error",
                 "the guild refused the connection with a fresh token, or took it and does not know the token",

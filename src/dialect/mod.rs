@@ -69,6 +69,11 @@ pub trait Dialect {
     fn refuses(&self, status: u16) -> bool {
         matches!(status, 401 | 403)
     }
+    /// Why the guild refuses something, in its own words, from the answer's body.
+    fn refusal(&self, body: &[u8]) -> Option<String> {
+        let _ = body;
+        None
+    }
     /// The event that joins all channels at once, from the token's text; none: each channel has a join of its own.
     fn join_all(&self, token: &str) -> Option<String> {
         let _ = token;

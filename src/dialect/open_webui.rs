@@ -77,6 +77,11 @@ impl Dialect for OpenWebUi {
         matches!(status, 400 | 401 | 403)
     }
 
+    fn refusal(&self, body: &[u8]) -> Option<String> {
+        let text = std::str::from_utf8(body).ok().filter(|text| json::scan(text).is_ok())?;
+        json::member(text, "detail").and_then(json::string).map(|detail| detail.into_owned())
+    }
+
     fn tokens(&self) -> Tokens {
         Tokens::Kept { spacing_ms: SPACING_MS, wait_ms: WAIT_MS }
     }

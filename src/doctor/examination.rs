@@ -196,18 +196,19 @@ impl Examination {
         if !matches!(got.status, 200 | 201) || self.at != Some(Step::Mint) {
             return;
         }
-        if let Ok(minted) = self.dialect.minted(got.body, got.date_ms) {
-            let life = match minted.life_ms {
-                Some(ms) => format!("a fresh token that lives {} s", ms / 1000),
-                None => {
-                    format!("a fresh token without an expiry; taken to live {} s", crate::token::UNKNOWN_LIFE_MS / 1000)
-                }
-            };
-            self.token = Some(Secret::new(minted.token.as_ref()));
-            self.good(life, Step::WebSocket);
-            if let Some((verdict, seen)) = date {
-                self.found.push(Found { step: Step::Clock, verdict, seen, ms: 0 });
+        // nobody is let in with a token that is barred: the link says why, and the walk ends here
+        let minted = self.dialect.minted(got.body, got.date_ms).ok().filter(|minted| minted.barred.is_none());
+        let Some(minted) = minted else { return };
+        let life = match minted.life_ms {
+            Some(ms) => format!("a fresh token that lives {} s", ms / 1000),
+            None => {
+                format!("a fresh token without an expiry; taken to live {} s", crate::token::UNKNOWN_LIFE_MS / 1000)
             }
+        };
+        self.token = Some(Secret::new(minted.token.as_ref()));
+        self.good(life, Step::WebSocket);
+        if let Some((verdict, seen)) = date {
+            self.found.push(Found { step: Step::Clock, verdict, seen, ms: 0 });
         }
     }
 

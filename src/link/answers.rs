@@ -3,6 +3,7 @@
 use super::calls::{self, Purpose, UnderWay};
 use super::{Link, State};
 use crate::backoff::{Class, Outcome};
+use crate::budget;
 use crate::call::{Answer, Got};
 use crate::dialect::Request;
 use crate::moment::Moment;
@@ -128,6 +129,18 @@ impl Link {
                 self.attachment_answered(turn.clone(), id.clone(), path.clone(), answer);
             }
         }
+    }
+}
+
+impl Link {
+    /// The status of a refusal, and the guild's own words where its dialect finds some.
+    pub(super) fn refused_with(&self, got: &Got<'_>) -> String {
+        let Some(mut said) = self.dialect.refusal(got.body) else { return got.status.to_string() };
+        if let Ok(key) = &self.seat.agent.key {
+            said = said.replace(key.expose(), "[key]");
+        }
+        let said = self.calls.without_token(&said).unwrap_or(said);
+        format!("{}: {}", got.status, Clipped::to(said.trim(), budget::REFUSAL_BYTES))
     }
 }
 

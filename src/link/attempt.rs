@@ -71,11 +71,8 @@ impl Link {
         match got.status {
             200 | 201 => {}
             status if self.dialect.refuses(status) => {
-                let why = Why::new(
-                    Reason::AuthKeyRefused,
-                    format!("the mint at {} answered {}", self.seat.guild.center, got.status),
-                );
-                return Err((why, Outcome::Failed(Class::KeyRefused)));
+                let said = format!("the mint at {} answered {}", self.seat.guild.center, self.refused_with(&got));
+                return Err((Why::new(Reason::AuthKeyRefused, said), Outcome::Failed(Class::KeyRefused)));
             }
             429 => return Err(self.mint_limited(&got, step)),
             _ => return Err(refused_call("the mint", &got)),

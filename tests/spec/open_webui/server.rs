@@ -57,6 +57,8 @@ pub struct Server {
     tokens: BTreeMap<String, (u32, Option<u64>, &'static str)>,
     /// Joins are answered well and let nobody in.
     pub deaf_joins: bool,
+    /// What it says to a wrong password.
+    pub refusal: String,
     /// History is answered 401, whatever the token.
     pub unread: bool,
     /// The next post is stored and its answer is lost.
@@ -84,6 +86,7 @@ impl Server {
             sockets: BTreeMap::new(),
             tokens: BTreeMap::new(),
             deaf_joins: false,
+            refusal: "The email or password provided is incorrect.".into(),
             unread: false,
             lose_answer: false,
             joins: 0,
@@ -234,7 +237,7 @@ impl Server {
             _ => return (400, Value::Null),
         };
         if said["password"] != self.password.as_str() {
-            return (400, json!({"detail": "The email or password provided is incorrect."}));
+            return (400, json!({"detail": self.refusal}));
         }
         let token = format!("token-{}", self.sign_ins.len());
         let end = self.life_s.map(|life| self.now + life * 1000);

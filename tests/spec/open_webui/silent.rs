@@ -1,8 +1,14 @@
 //! The eight silent forms: each ends in the right state and reason, and is mended without losing or doubling a message.
 
-use super::server::ALICE;
+use super::server::{ALICE, EPOCH_MS};
 use super::stage::{Stage, settings};
 use crate::world::log;
+use guild_bridge::call::{Answer, Got};
+use guild_bridge::doctor::Step;
+use guild_bridge::doctor::examination::Examination;
+use guild_bridge::moment::{Moment, Now};
+use guild_bridge::port::{Input, Output};
+use guild_bridge::reason::Reason;
 use guild_bridge::secret::Secret;
 
 /// Says something and waits for the one answer to it.
@@ -228,4 +234,36 @@ fn a_session_that_lost_its_token_in_silence_is_found_out_by_the_heartbeat() {
     assert!(stage.run_till(31_000, |stage| stage.status().state != "live"), "{:?}", stage.status());
     stage.run_live();
     answers(&mut stage, "hello", 10_000);
+}
+
+#[test]
+fn a_refused_sign_in_says_what_the_server_said_and_never_the_password() {
+    let mut stage = Stage::new();
+    stage.server.password = "another".into();
+    stage.server.refusal = "\u{1b}[2J no\nsuch secret ".into();
+    stage.run(1_000);
+    let link = stage.status();
+    let said = "the mint at http://127.0.0.1:8080 answered 400: \\u{1b}[2J no\\nsuch [key]";
+    assert_eq!((link.state, link.detail.as_str()), ("refused", said));
+    stage.server.refusal = "long ".repeat(200);
+    stage.run(3_600_000);
+    assert!(stage.status().detail.len() < 250, "{}", stage.status().detail);
+}
+
+#[test]
+fn a_walk_of_an_account_that_waits_for_an_admin_ends_at_the_sign_in() {
+    let mut stage = Stage::new();
+    stage.server.role = "pending";
+    let settings = settings();
+    let now = Now { at: Moment(0), wall_ms: EPOCH_MS };
+    let mut walk = Examination::new(&settings, &settings.agents[0], &settings.guilds[0], 1, 0, now);
+    walk.tick(now);
+    let Some(Output::Call(ticket, call)) = walk.poll() else { panic!("it signs in") };
+    let (status, body) = stage.server.call(true, &call.url, None, call.body.as_deref().unwrap()).unwrap();
+    let body = body.to_string();
+    let got = Got { status, body: body.as_bytes(), date_ms: Some(EPOCH_MS), ..Got::default() };
+    walk.handle(Input::Answer(ticket, Answer::Got(got)), now);
+    let [found] = &walk.found()[..] else { panic!("one step is told") };
+    assert_eq!((found.step, found.reason()), (Step::Mint, Some(Reason::AuthKeyRefused)));
+    assert!(found.seen.contains("`pending`") && walk.is_over(), "{}", found.seen);
 }
