@@ -168,11 +168,27 @@ pub fn refused_call(what: &str, got: &Got<'_>) -> (Why, Outcome) {
 /// A 2xx whose body is not what was due: a page means that something else answers.
 #[must_use]
 pub fn unreadable(got: &Got<'_>, what: &str) -> Why {
-    let page = got.content_type.as_deref().is_some_and(|kind| kind.contains("html"))
-        || got.body.trim_ascii_start().first() == Some(&b'<');
-    let reason = if page { Reason::HttpPortal } else { Reason::HttpBody };
+    let reason = if is_page(got) { Reason::HttpPortal } else { Reason::HttpBody };
     let kind = got.content_type.as_deref().unwrap_or("no content type");
     Why::new(reason, format!("{what} ({})", Clipped(kind)))
+}
+
+fn is_page(got: &Got<'_>) -> bool {
+    got.content_type.as_deref().is_some_and(|kind| kind.contains("html"))
+        || got.body.trim_ascii_start().first() == Some(&b'<')
+}
+
+/// Whether a refusal is the guild's own last word, and not of something that stands before it and may answer otherwise soon:
+/// a proxy's 407, a page, a path that is not there for now. What is too large stays so, whoever says it.
+#[must_use]
+pub fn is_last_word(got: &Got<'_>) -> bool {
+    let says_why = || matches!(got.body.trim_ascii_start().first(), None | Some(b'{' | b'[' | b'"'));
+    match got.status {
+        413 => true,
+        407 => false,
+        404 => !is_page(got) && says_why(),
+        _ => !is_page(got),
+    }
 }
 
 /// Whether a body begins as an array does. What does not is something else's answer, however long it is: nothing in it is

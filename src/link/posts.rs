@@ -1,6 +1,6 @@
 //! Answers out: what becomes of a turn's end, of a reply and of what is sent unasked.
 
-use super::answers::{refused_call, unreadable};
+use super::answers::{is_last_word, refused_call, unreadable};
 use super::calls::Purpose;
 use super::channel::Channel;
 use super::gaps::Missing;
@@ -234,13 +234,19 @@ impl Link {
                     self.outbox.doubt(key);
                 }
             }
-            400..=499 if !matches!(got.status, 408 | 425) => {
+            400..=499 if !matches!(got.status, 408 | 425) && is_last_word(&got) => {
                 let detail = self.refusal(&got);
                 self.refused(key, &detail, step);
             }
             _ => {
-                // a fault of the guild; or a redirect, an odd status: no answer of the guild at all
-                let (why, _) = refused_call("a post", &got);
+                // a fault of the guild; or a redirect, a proxy, an odd status: no answer of the guild at all
+                let why = match got.status {
+                    400..=406 | 409..=499 if !is_last_word(&got) => unreadable(
+                        &got,
+                        &format!("a post was answered {} by something else than the guild", got.status),
+                    ),
+                    _ => refused_call("a post", &got).0,
+                };
                 log::warn!("{}: {why}; it is tried again", self.seat.agent.name);
                 self.why = Some(why);
                 self.outbox.unknown(key, now);

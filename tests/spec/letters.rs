@@ -66,16 +66,37 @@ fn a_refused_reply_is_kept_whole_with_what_the_guild_said() {
 }
 
 #[test]
-fn every_4xx_but_four_makes_a_letter_and_no_other_status_does() {
+fn every_4xx_but_five_makes_a_letter_and_no_other_status_does() {
     for status in (300..=399).chain(400..=499).chain([500, 502, 503, 504, 599]) {
         let mut w = World::chatty(2);
         w.run_live();
         w.guild().trouble("post", 1, What::Status(status, None));
         w.say("general", "alice", "hi");
         w.run_for(mins(2));
-        let for_good = (400..=499).contains(&status) && ![401, 408, 425, 429].contains(&status);
+        let for_good = (400..=499).contains(&status) && ![401, 407, 408, 425, 429].contains(&status);
         let answers = usize::from(!for_good);
         assert_eq!((w.link().letters, w.answers("general").len()), (1 - answers, answers), "{status}");
+    }
+}
+
+#[test]
+fn a_refusal_of_what_stands_before_the_guild_makes_no_letter() {
+    let page = "<html><body>not found</body></html>";
+    for (status, kind, body, letters) in [
+        (404, "text/html", page, 0),
+        (404, "text/plain", "404 page not found", 0),
+        (403, "text/plain", page, 0),
+        (403, "text/html", "blocked", 0),
+        (404, "application/json", "{\"message\":\"no such channel\"}", 1),
+        (404, "", "", 1),
+        (413, "text/html", page, 1),
+    ] {
+        let mut w = World::chatty(2);
+        w.run_live();
+        w.guild().trouble("post", 1, What::Body(status, kind, body.into()));
+        w.say("general", "alice", "hi");
+        w.run_for(mins(2));
+        assert_eq!((w.link().letters, w.answers("general").len()), (letters, 1 - letters), "{status} {kind}: {body}");
     }
 }
 
