@@ -111,6 +111,10 @@ pub struct Link {
     /// When the last channel list was made, by the guild's clock.
     list_date_ms: Option<u64>,
     listed_once: bool,
+    /// The last list was forbidden.
+    shut_out: bool,
+    /// Why the last list failed.
+    list_why: Option<Why>,
     /// Something of the journal could not be read at the start, and the channels of the first list were not all given a
     /// place since.
     lost_places: bool,
@@ -246,6 +250,8 @@ impl Link {
             open_before: BTreeMap::new(),
             list_date_ms: None,
             listed_once: false,
+            shut_out: false,
+            list_why: None,
             lost_places: false,
             recall_pages: budget::RECALL_PAGES,
             listed: 0,

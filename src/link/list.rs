@@ -13,7 +13,7 @@ use crate::dialect::{ChannelRow, Newest};
 use crate::gap::Gap;
 use crate::lane::Place;
 use crate::moment::Moment;
-use crate::reason::Why;
+use crate::reason::{Reason, Why};
 use crate::step::Step;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,9 +30,18 @@ impl Link {
     }
 
     pub(super) fn channels_answered(&mut self, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
+        let forbidden = match &answer {
+            Answer::Got(got) if got.status == 403 => Some(self.refused_with(got)),
+            Answer::Got(_) | Answer::Failed { .. } => None,
+        };
         let got = match checked("the channel list", answer) {
             Ok(got) => got,
-            Err((why, wait_ms)) => return self.list_failed(why, wait_ms, step),
+            Err((why, wait_ms)) => {
+                let Some(said) = forbidden else { return self.list_failed(why, wait_ms, step) };
+                self.shut_out(step.now.at);
+                let why = Why::new(Reason::HttpStatus, format!("the channel list answered {said}"));
+                return self.list_failed(why, wait_ms, step);
+            }
         };
         if !is_array(&got) {
             return self.list_failed(unreadable(&got, "the channel list is not a JSON array"), None, step);
@@ -55,14 +64,34 @@ impl Link {
             self.list_date_ms = got.date_ms;
         }
         self.resync(rows, whole, step);
+        self.let_in(step.now.at);
         self.list_date_ms = got.date_ms;
         self.listed_once = true;
         self.compare(sent, step);
     }
 
+    /// The guild lets us use no channel at all, whatever comes through its socket: nothing counts as proven.
+    fn shut_out(&mut self, now: Moment) {
+        if self.live_since.take().is_some() {
+            self.since = now;
+        }
+        self.shut_out = true;
+        self.channels.iter_mut().for_each(|channel| channel.proven = None);
+    }
+
+    /// It lists them: what the list was refused for is over, and channels that it had shut are joined again.
+    fn let_in(&mut self, now: Moment) {
+        if std::mem::take(&mut self.shut_out) {
+            self.channels.iter_mut().for_each(|channel| channel.join_from(now));
+        }
+        let over = self.list_why.take();
+        self.why = self.why.take().filter(|why| over.as_ref() != Some(why));
+    }
+
     pub(super) fn list_failed(&mut self, why: Why, wait_ms: Option<u64>, step: &mut Step<'_>) {
         let rest = self.failure_rest(wait_ms);
         log::warn!("{}: {}: {why}; asked again in {} s", self.seat.agent.name, self.seat.guild.name, rest / 1000);
+        self.list_why = Some(why.clone());
         self.why = Some(why);
         if let State::Up(live) = &mut self.state {
             live.list_at = step.now.at.after_ms(rest);

@@ -57,6 +57,8 @@ pub struct Server {
     tokens: BTreeMap<String, (u32, Option<u64>, &'static str)>,
     /// Joins are answered well and let nobody in.
     pub deaf_joins: bool,
+    /// Channels are switched off: every call of them is answered 403; sockets go on.
+    pub switched_off: bool,
     /// What it says to a wrong password.
     pub refusal: String,
     /// History is answered 401, whatever the token.
@@ -86,6 +88,7 @@ impl Server {
             sockets: BTreeMap::new(),
             tokens: BTreeMap::new(),
             deaf_joins: false,
+            switched_off: false,
             refusal: "The email or password provided is incorrect.".into(),
             unread: false,
             lose_answer: false,
@@ -187,6 +190,9 @@ impl Server {
         }
         if !self.is_good(bearer.unwrap_or_default()) || !self.permitted {
             return Some((401, json!({"detail": "Unauthorized"})));
+        }
+        if self.switched_off {
+            return Some((403, json!({"detail": "Channels are not enabled"})));
         }
         if self.unread && path.ends_with("/messages") {
             return Some((401, json!({"detail": "Unauthorized"})));

@@ -267,3 +267,20 @@ fn a_walk_of_an_account_that_waits_for_an_admin_ends_at_the_sign_in() {
     assert_eq!((found.step, found.reason()), (Step::Mint, Some(Reason::AuthKeyRefused)));
     assert!(found.seen.contains("`pending`") && walk.is_over(), "{}", found.seen);
 }
+
+#[test]
+fn channels_that_are_switched_off_are_not_live_and_say_so_until_they_are_on_again() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    stage.server.switched_off = true;
+    stage.run(130_000);
+    let link = stage.status();
+    assert_eq!((link.state, link.reason, link.channels_proven), ("unproven", Some("http.status"), 0));
+    assert_eq!(link.detail, "the channel list answered 403: Channels are not enabled");
+    stage.server.switched_off = false;
+    stage.run(62_000);
+    let link = stage.status();
+    assert_eq!((link.state, link.reason, link.detail.as_str()), ("live", None, ""));
+    answers(&mut stage, "hello", 5_000);
+    assert_eq!(stage.server.sign_ins.len(), 1);
+}
