@@ -209,8 +209,9 @@ impl Inbox {
     /// An attachment came, or did not.
     pub fn fetched(&mut self, turn: &str, attachment: &str, fetched: Fetched, step: &mut Step<'_>) {
         if let Some(open) = self.turns.iter_mut().find(|open| open.turn.id == turn) {
-            if let Some(file) = open.turn.message.attachments.iter_mut().find(|file| file.id == attachment) {
-                file.fetched = fetched;
+            let files = open.turn.message.attachments.iter_mut();
+            for file in files.filter(|file| file.id == attachment && file.fetched == Fetched::NotAsked) {
+                file.fetched = fetched.clone();
             }
             if let State::Fetching { left } = &mut open.state {
                 *left = left.saturating_sub(1);

@@ -10,12 +10,16 @@ use crate::text;
 use std::path::{Path, PathBuf};
 
 impl Link {
-    /// Fetches a message's attachments, where the agent wants them. Returns how many are on their way.
+    /// Fetches a message's attachments, where the agent wants them: one that hangs on it several times is fetched once.
+    /// Returns how many are on their way.
     pub fn fetch(&mut self, turn: &str, message: &mut Message, into: &Path, step: &mut Step<'_>) -> usize {
         let Some(max_bytes) = self.seat.agent.attachment_bytes else { return 0 };
-        let mut under_way = 0;
-        for (n, file) in message.attachments.iter_mut().enumerate() {
-            if n >= budget::ATTACHMENTS {
+        let mut asked: Vec<String> = Vec::new();
+        for file in &mut message.attachments {
+            if asked.contains(&file.id) {
+                continue;
+            }
+            if asked.len() >= budget::ATTACHMENTS {
                 file.fetched =
                     Fetched::Not(format!("only {} attachments of a message are fetched", budget::ATTACHMENTS));
             } else if file.size > max_bytes {
@@ -23,11 +27,11 @@ impl Link {
             } else {
                 let path: PathBuf = into.join(turn).join(file_name(&file.id));
                 let (turn, id) = (turn.to_owned(), file.id.clone());
+                asked.push(id.clone());
                 self.call(Purpose::Attachment { turn, id, path, max_bytes }, false, step);
-                under_way += 1;
             }
         }
-        under_way
+        asked.len()
     }
 
     pub(super) fn attachment_answered(&mut self, turn: String, id: String, path: PathBuf, answer: Answer<'_>) {

@@ -245,6 +245,22 @@ fn attachments_are_fetched_before_the_turn_and_given_up_after_it() {
 }
 
 #[test]
+fn a_file_that_hangs_on_a_message_many_times_is_fetched_once_and_given_each_time() {
+    let mut w = World::chatty(36);
+    w.settings.agents[0].attachment_bytes = Some(1_000);
+    w.run_live();
+    let mut files = vec![("a1", 900); 9];
+    files.push(("a2", 900));
+    w.guild().say_with("general", "alice", "look", &files);
+    w.run_for(secs(5));
+    let turn = w.agent().asked[0].turn.clone();
+    let at = |id: &str| guild_bridge::message::Fetched::At(format!("/run/attachments/{}/{id}", turn.id).into());
+    let got = &turn.message.attachments;
+    assert!(got[..9].iter().all(|file| file.fetched == at("a1")) && got[9].fetched == at("a2"), "{got:?}");
+    assert_eq!((w.calls_of("attachment"), w.answers("general")), (2, vec!["re: look"]));
+}
+
+#[test]
 fn an_attachment_that_the_guild_refuses_has_no_path_and_says_why() {
     let mut w = World::chatty(35);
     w.settings.agents[0].attachment_bytes = Some(1_000);
