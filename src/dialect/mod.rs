@@ -1,6 +1,6 @@
 //! What every backend must say. A dialect knows its URLs, its join, what proves that the guild hears us and how its
-//! events read; it knows no timer, no retry and no agent. A new backend is one file here, its name in
-//! `settings::DialectName`, and an arm in [`of`].
+//! events read; it knows no timer, no retry and no agent. A new backend is one file here, a variant of
+//! `settings::DialectName`, and an arm in [`of`]; the README's "How to write a dialect" names the rest.
 
 pub mod fabric;
 pub mod open_webui;
@@ -21,6 +21,17 @@ pub fn of(guild: &Guild) -> Box<dyn Dialect> {
         DialectName::Fabric => Box::new(fabric::Fabric::new(guild)),
         DialectName::OpenWebUi => Box::new(open_webui::OpenWebUi::new(guild)),
     }
+}
+
+/// What the key of a reply begins with.
+pub const REPLY_KEY: &str = "gb_";
+/// What the key of a post that no message asked for begins with.
+pub const SEND_KEY: &str = "gs_";
+
+/// Whether this program posted a message under this key, be it another daemon.
+#[must_use]
+pub fn is_our_key(key: &str) -> bool {
+    key.starts_with(REPLY_KEY) || key.starts_with(SEND_KEY)
 }
 
 /// A backend's tongue. Pure: requests out, answers and events in.

@@ -10,6 +10,7 @@ use super::{Link, News};
 use crate::backoff::{Backoff, Outcome};
 use crate::budget;
 use crate::call::{Answer, Got};
+use crate::dialect::{REPLY_KEY, SEND_KEY};
 use crate::gap::Gap;
 use crate::inbox::About;
 use crate::journal::{Post, Record, size};
@@ -36,7 +37,7 @@ impl Link {
         let mut posts = Vec::with_capacity(parts.len());
         for (n, part) in parts.into_iter().enumerate() {
             let count = format!("{}.{n}", about.reply);
-            let key = text::hash_id("gb_", &[&guild, &agent, &about.channel, &about.message, &count]);
+            let key = text::hash_id(REPLY_KEY, &[&guild, &agent, &about.channel, &about.message, &count]);
             let reply_to = (n == 0).then(|| about.message.clone());
             if last || !self.posted_keys.contains(&key) {
                 posts.push(Post { key, text: part, reply_to, message: Some(about.message.clone()) });
@@ -150,7 +151,7 @@ impl Link {
             None => id.to_owned(),
         });
         for (n, text) in parts.into_iter().enumerate() {
-            let key = text::hash_id("gs_", &[&guild, &agent, channel, id, &n.to_string()]);
+            let key = text::hash_id(SEND_KEY, &[&guild, &agent, channel, id, &n.to_string()]);
             let post = Post { key, text, reply_to: None, message: newest.clone() };
             step.record(Record::Post { link: self.name(), channel: channel.to_owned(), post: post.clone() });
             let asked_by = if n == last { asked_by.clone() } else { AskedBy::Turn };

@@ -3,7 +3,7 @@
 use super::timeline;
 use crate::budget;
 use crate::codec::{Malformed, json};
-use crate::dialect::{ChannelRow, Incoming, Newest};
+use crate::dialect::{ChannelRow, Incoming, Newest, is_our_key};
 use crate::message::{Attachment, Fetched, Kind};
 use crate::moment::on_calendar;
 use std::borrow::Cow;
@@ -58,6 +58,8 @@ pub fn message<'a>(row: &'a str, author: Option<&'a str>) -> Result<Incoming<'a>
 /// What a message's `data` holds: its files, and the key that we posted it under.
 pub fn detail(data: &str, message: &mut Incoming<'_>) {
     if let Some(key) = json::member(data, "client_id").and_then(json::string) {
+        // an agent's account is a person's there: what another daemon posted is known by its key
+        message.bot |= is_our_key(&key);
         message.nonce = Some(Cow::Owned(key.into_owned()));
     }
     if let Some(files) = json::member(data, "files") {

@@ -322,3 +322,18 @@ fn another_agent_of_this_daemon_counts_as_a_bot_as_soon_as_the_guild_says_who_it
     assert!(asked("echo") <= 20 && asked("second") <= 20, "{} and {}", asked("echo"), asked("second"));
     assert_eq!(stage.server.sign_ins.len(), 2, "{:?}", stage.links());
 }
+
+#[test]
+fn what_another_daemons_agent_posted_counts_as_a_bots_though_its_account_is_a_persons() {
+    let mut stage = Stage::new();
+    stage.run_live();
+    for (heard, key) in [(true, "gb_0a"), (true, "gs_0a"), (false, "gb_0b"), (false, "gs_0b")] {
+        let data = json!({"client_id": key});
+        stage.server.store("general", ALICE, key, None, None, data, Value::Null, heard);
+        stage.server.say("general", ALICE, &format!("after {key}"), None);
+    }
+    stage.run(130_000);
+    let mut heard = stage.heard();
+    heard.sort_unstable();
+    assert_eq!(heard, ["after gb_0a", "after gb_0b", "after gs_0a", "after gs_0b"]);
+}
