@@ -1,5 +1,5 @@
 //! Frames that no server should send: broken ones, floods, a close and then silence, a peer that reads nothing. Each ends
-//! the session with its reason, costs bounded memory and loses nothing.
+//! the session with its reason, costs 256 KiB at most and loses nothing.
 
 use crate::guild::Options;
 use crate::guild::bridge::wait_for;
@@ -36,6 +36,7 @@ pub const SCENARIOS: &[Scenario] = &[
 fn ends(bytes: &[u8], reason: &str, words: &str) -> Ended {
     let mut scene = Scene::proxied(Options::default()).live();
     scene.talk("before", 5);
+    let held = scene.held();
     scene.proxy().inject_raw(bytes);
     // nothing else is sent: another frame would break a rule of its own
     let link = scene.bridge.wait_reason("recruiter", &[reason], 10);
@@ -47,6 +48,7 @@ fn ends(bytes: &[u8], reason: &str, words: &str) -> Ended {
     scene.talk("after", 5);
     assert_eq!(scene.replies(), ["re: before", "re: meanwhile", "re: after"]);
     assert_eq!(scene.number("gaps"), 0, "{}", scene.bridge.tail());
+    scene.cost_little(held);
     scene.end()
 }
 
@@ -61,19 +63,25 @@ fn fragments() -> Ended {
     });
     let frames: Vec<u8> = frames.flatten().collect();
     assert_eq!(frames.len(), 5_000 * 3 - 3 * (5_000 - text.len()));
+    scene.talk("before", 5);
+    let held = scene.held();
     scene.proxy().inject_raw(&frames);
     scene.talk("after it", 5);
     assert_eq!(scene.number("attempts"), 1, "the session goes on");
+    scene.cost_little(held);
     scene.end()
 }
 
 fn engine_pings() -> Ended {
     let mut scene = Scene::proxied(Options::default()).live();
+    scene.talk("before", 5);
+    let held = scene.held();
     scene.proxy().inject_raw(&[0x81, 1, b'2'].repeat(20_000));
     scene.talk("after it", 15);
     let link = scene.bridge.wait_state("recruiter", "live", 10);
     let ended = scene.bridge.log().contains("net.protocol: the guild asks for more pongs");
     assert_eq!(link["attempts"], 1 + u64::from(ended), "{link}");
+    scene.cost_little(held);
     scene.end()
 }
 
@@ -102,6 +110,7 @@ fn close_and_silence() -> Ended {
 fn stalled() -> Ended {
     let mut scene = Scene::proxied(Options::default()).live();
     scene.talk("before", 5);
+    let held = scene.held();
     scene.proxy().freeze();
     let ping = Frame::from_server(TEXT, format!("2{}", "x".repeat(30_000)).as_bytes()).raw;
     let until = Instant::now() + Duration::from_secs(25);
@@ -118,6 +127,7 @@ fn stalled() -> Ended {
     scene.answered("meanwhile", 15);
     scene.bridge.wait_state("recruiter", "live", 15);
     assert_eq!(scene.replies(), ["re: before", "re: meanwhile"]);
+    scene.cost_little(held);
     println!("  a peer that reads nothing: {} ({words})", link["reason"]);
     scene.end()
 }

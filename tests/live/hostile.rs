@@ -82,6 +82,7 @@ fn side_by_side(legs: &[Leg], act: impl Fn(Leg) + Sync) -> Ended {
 fn on(leg: Leg, bad: &Bad, reasons: &[&str]) -> Duration {
     let mut scene = scene().live();
     scene.talk("before", 10);
+    let held = scene.held();
     scene.proxy().make_bad(leg, bad.clone());
     if leg != Leg::Post {
         scene.proxy().close(Some(1012), "service restart");
@@ -104,6 +105,7 @@ fn on(leg: Leg, bad: &Bad, reasons: &[&str]) -> Duration {
     scene.talk("after", 10);
     assert_eq!(scene.replies(), ["re: before", "re: meanwhile", "re: after"]);
     assert_eq!(scene.number("gaps"), 0, "{}", scene.bridge.tail());
+    scene.cost_little(held);
     drop(scene.end());
     known_after
 }

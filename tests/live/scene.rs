@@ -43,6 +43,19 @@ impl Drop for Running {
     }
 }
 
+/// What a daemon held before something hostile came.
+#[derive(Clone, Copy)]
+pub struct Held {
+    heap_peak: u64,
+    own_kb: u64,
+}
+
+/// What something hostile may add to it, whatever it sends: the longest answer that is read.
+const HOSTILE_BYTES: u64 = 256 * 1024;
+
+/// What glibc's allocator keeps of it when it is given back, beside: a block of 256 KiB is taken and freed in pieces.
+const KEPT_KB: u64 = 64;
+
 /// A guild with people in it, and a daemon beside it.
 pub struct Scene {
     pub bridge: Bridge,
@@ -153,6 +166,27 @@ impl Scene {
         if let Some((peak, own)) = self.bridge.memory_kb() {
             assert!(peak < 24 * 1024 && own < 8 * 1024, "{peak} kB at its peak, {own} kB of its own");
         }
+    }
+
+    /// What the daemon holds now.
+    pub fn held(&mut self) -> Held {
+        let process = self.bridge.status()["process"].clone();
+        let number = |field: &str| process[field].as_u64().unwrap_or_else(|| panic!("{field}: {process}"));
+        let (_, own_kb) = self.bridge.memory_kb().expect("its memory is told");
+        Held { heap_peak: number("heap_peak_bytes"), own_kb }
+    }
+
+    /// What something hostile added to the heap's peak, and to what is the process's own at rest.
+    pub fn cost_little(&mut self, before: Held) {
+        let now = self.held();
+        let (peak, own_kb) = (now.heap_peak, now.own_kb);
+        assert!(
+            peak <= before.heap_peak + HOSTILE_BYTES,
+            "{} bytes of heap at the peak, then {peak}",
+            before.heap_peak
+        );
+        let most_kb = before.own_kb + HOSTILE_BYTES / 1024 + KEPT_KB;
+        assert!(own_kb <= most_kb, "{} kB of its own, then {own_kb}", before.own_kb);
     }
 
     /// Texts that the agent posted more than once in answer to one message.

@@ -8,6 +8,9 @@ use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+/// Read at once, on the worker's stack.
+const PIECE_BYTES: usize = 2048;
+
 /// What was kept of a body.
 #[derive(Default)]
 pub(super) struct Whole {
@@ -57,7 +60,21 @@ pub(super) fn why(failure: Failure, place: &str, deadline_ms: u64) -> Why {
 /// At most `bytes`; with `cut`, the first byte beyond them is returned beside it.
 fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Failure> {
     let mut kept = Vec::new();
-    body.by_ref().take(bytes as u64).read_to_end(&mut kept).map_err(Failure::Wire)?;
+    // room doubles up to the bound and no further, as `read_to_end` would have it
+    let mut piece = [0; PIECE_BYTES];
+    while kept.len() < bytes {
+        let most = (bytes - kept.len()).min(PIECE_BYTES);
+        let got = match body.read(piece.get_mut(..most).unwrap_or_default()) {
+            Ok(0) => break,
+            Ok(got) => got,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Failure::Wire(error)),
+        };
+        if kept.capacity() - kept.len() < got {
+            kept.reserve_exact((kept.len() * 2).clamp(kept.len() + got, bytes) - kept.len());
+        }
+        kept.extend_from_slice(piece.get(..got).unwrap_or_default());
+    }
     let mut beyond = None;
     if kept.len() == bytes {
         let mut one = [0];
@@ -72,7 +89,7 @@ fn first_id(body: &mut impl Read, kept: &[u8], beyond: Option<u8>) -> Result<Opt
     scan.feed(kept);
     scan.feed(beyond.as_slice());
     let mut looked_at = kept.len();
-    let mut buffer = [0; 2048];
+    let mut buffer = [0; PIECE_BYTES];
     while scan.id().is_none() && looked_at < budget::OVERSIZE_SCAN_BYTES {
         let bytes = body.read(&mut buffer).map_err(Failure::Wire)?;
         if bytes == 0 {
