@@ -102,6 +102,8 @@ impl Guild {
 
     /// Looks at the guild, or changes it; what it has to say then is sent before this returns.
     pub fn with<T>(&self, act: impl FnOnce(&mut Model, u64) -> T) -> T {
+        // a socket that is ended tells its end in a task
+        let _entered = self.running.as_ref().map(|running| running.runtime.enter());
         let mut state = self.shared.lock();
         let out = act(&mut state.model, wall_ms());
         state.carry();

@@ -28,7 +28,7 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Starts the daemon through this program (`sh -c SCRIPT sh BRIDGE run …`), its log into a file.
-fn through(scene: &Scene, script: &str) -> Running {
+pub fn through(scene: &Scene, script: &str) -> Running {
     scene.bridge.write();
     let own = scene.bridge.command(&["run"]);
     let mut command = Command::new("sh");
@@ -46,7 +46,7 @@ fn log(scene: &Scene) -> String {
     std::fs::read_to_string(log_of(scene)).unwrap_or_default()
 }
 
-fn wait_own(scene: &mut Scene, what: &str, seconds: u64, good: impl Fn(&Value) -> bool) -> Value {
+pub fn wait_own(scene: &mut Scene, what: &str, seconds: u64, good: impl Fn(&Value) -> bool) -> Value {
     let until = Instant::now() + Duration::from_secs(seconds);
     loop {
         let link = scene.bridge.link("recruiter");
@@ -284,10 +284,10 @@ fn entropy() -> Ended {
 }
 
 /// A memory cgroup of its own, with this limit; it goes with the scenario.
-struct Cgroup(PathBuf);
+pub struct Cgroup(PathBuf);
 
 impl Cgroup {
-    fn new(bytes: u64) -> Result<Self, String> {
+    pub fn new(bytes: u64) -> Result<Self, String> {
         let text = std::fs::read_to_string("/proc/self/cgroup").map_err(|error| error.to_string())?;
         let old = text.lines().find_map(|line| line.split_once(":memory:")).map(|(_, path)| path.to_owned());
         let (root, limit) = match old {
@@ -302,8 +302,15 @@ impl Cgroup {
         Ok(own)
     }
 
+    /// The most that was charged to it, where it tells.
+    pub fn peak(&self) -> Option<u64> {
+        let told =
+            ["memory.max_usage_in_bytes", "memory.peak"].map(|name| std::fs::read_to_string(self.0.join(name)).ok());
+        told.into_iter().flatten().find_map(|text| text.trim().parse().ok())
+    }
+
     /// A script that goes into it and becomes the daemon.
-    fn script(&self) -> String {
+    pub fn script(&self) -> String {
         format!("echo $$ > {}/cgroup.procs && exec \"$@\"", self.0.display())
     }
 }

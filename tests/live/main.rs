@@ -1,6 +1,6 @@
 //! The real binary against the test guild and the proxy before it. Each scenario is a sentence with a time bound.
 //! `cargo test --test live [-- FILTER… --list --exact --jobs N --require --soak]`; the last line counts them. `--soak` runs
-//! the long ones instead: a thousand kills.
+//! the long ones instead: a thousand kills, a million messages.
 #![allow(clippy::unwrap_used, clippy::string_slice, missing_docs)]
 #![allow(clippy::disallowed_methods, reason = "tests stand outside the daemon, where the clock is")]
 
@@ -16,6 +16,7 @@ mod doctor;
 mod face;
 mod floods;
 mod frames;
+mod growth;
 mod hearing;
 mod host;
 mod hostile;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         frames::SCENARIOS,
         hostile::SCENARIOS,
         floods::SCENARIOS,
+        growth::SCENARIOS,
         tls::SCENARIOS,
         kills::SCENARIOS,
         burst::SCENARIOS,
@@ -65,7 +67,7 @@ fn main() -> ExitCode {
     let mut scenarios: Vec<&'static Scenario> = files.into_iter().flatten().collect();
     // the long ones first: the lanes end together
     scenarios.sort_by_key(|scenario| std::cmp::Reverse(scenario.1));
-    let code = runner::main(SIDE_BY_SIDE, scenarios.into_iter(), kills::SOAK.iter());
+    let code = runner::main(SIDE_BY_SIDE, scenarios.into_iter(), kills::SOAK.iter().chain(growth::SOAK));
     guild::bridge::end_all();
     code
 }

@@ -1,14 +1,18 @@
 //! The heap of the real binary, as its own allocator counts it, against its budget.
 
 use crate::guild::bridge::{Bridge, wait_for};
-use crate::guild::{Fault, Guild, Options};
-use crate::scene::BRIDGE;
+use crate::guild::{Fault, Guild, Options, agent};
+use crate::host::{Cgroup, through, wait_own};
+use crate::scene::{BRIDGE, Running, Scene};
 use crate::{Ended, Scenario};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario("the_planned_shape_filled_to_its_bounds_stays_within_what_budget_says", 150, filled),
+    Scenario("four_megabytes_are_enough_for_a_link_over_tls_and_its_work", 120, four_megabytes),
     Scenario("a_flood_that_the_heap_cannot_hold_is_shed_and_comes_whole", 150, flood),
 ];
 
@@ -112,5 +116,43 @@ fn flood() -> Ended {
     );
     assert!(peak <= limit, "{peak} bytes of heap, the budget is {limit}");
     wait_for("the end of the shedding", 10, || bridge.status()["process"]["shedding"] == false);
+    Ended::Well
+}
+
+/// All that is charged to the daemon: its heap, its stacks, its sockets, what it reads and writes. Pages of its program that
+/// the machine has read before are charged to whoever read them; a static binary's are 3 MB at most by themselves.
+fn four_megabytes() -> Ended {
+    let group = match Cgroup::new(4 << 20) {
+        Ok(group) => group,
+        Err(why) => return Ended::Skipped(format!("no memory cgroup of one's own: {why}")),
+    };
+    let mut scene = Scene::new(Options { tls: true, ..Options::default() });
+    let (dir, log) = (scene.bridge.dir.0.clone(), scene.bridge.turn_log("recruiter"));
+    let (socket, ca) = (dir.join("agents.sock"), scene.bridge.dir.file("ca.pem", 0o644, scene.guild.ca_pem()));
+    scene.bridge.config["guilds"]["acme"]["extra_ca"] = json!(ca);
+    scene.bridge.config["agents"]["recruiter"]["answer"] = json!({"socket": socket});
+    let mut daemon = through(&scene, &group.script());
+    wait_for("the agents' socket", 10, || UnixStream::connect(&socket).is_ok());
+    let argv = agent::argv("socket", &log);
+    let mut hire = Command::new(&argv[0]);
+    let _hired = Running(hire.args(&argv[1..]).arg(&socket).arg("recruiter").stderr(Stdio::null()).spawn().unwrap());
+    wait_own(&mut scene, "live link", 10, |link| link["state"] == "live");
+    for n in 0..300 {
+        scene.say(&format!("m{n} {}", "x".repeat(3_000)));
+        // a connection that is cut costs a handshake, and what was said meanwhile comes from history
+        if n % 100 == 50 {
+            scene.guild.with(|guild, _| guild.kick("recruiter", true));
+        }
+    }
+    scene.wait_replies(300, 60);
+    assert!(daemon.0.try_wait().expect("it can be asked").is_none(), "it ended in 4 MB");
+    let process = scene.bridge.status()["process"].clone();
+    let peak = group.peak();
+    println!(
+        "  in 4 MB: 300 messages answered over TLS with 3 reconnects; charged at most {peak:?} bytes, heap at most {}",
+        process["heap_peak_bytes"]
+    );
+    assert!(peak.is_none_or(|peak| peak > number(&process, "heap_bytes")), "nothing is charged to the group");
+    scene.check();
     Ended::Well
 }
