@@ -26,13 +26,25 @@ pub struct Reading {
     pub(super) busy: bool,
     /// No page before this.
     not_before: Option<Moment>,
-    /// `not_before` is when the guild can be believed to have heard a join: an answer ends the wait.
-    for_a_join: bool,
+    /// What ends the wait for `not_before`.
+    wait: Wait,
     /// The channel read last: it is read to its end before the next one, over connections: where they end before all is
     /// read, no channel is left out.
     turn: usize,
     /// Lists and pages that failed in a row.
     pub failures: u32,
+}
+
+/// Why no page is asked for before a moment.
+#[derive(Default, PartialEq, Eq)]
+enum Wait {
+    /// A failure, or the pace.
+    #[default]
+    Time,
+    /// Until the guild can be believed to have heard a join: an answer ends it.
+    Join,
+    /// The last page found no room: a third of the window ends it. A call for each single message would be a long way.
+    Room,
 }
 
 impl Reading {
@@ -43,8 +55,12 @@ impl Reading {
 
     /// A join was answered.
     pub fn join_answered(&mut self) {
-        if std::mem::take(&mut self.for_a_join) {
-            self.not_before = None;
+        self.end_wait(&Wait::Join);
+    }
+
+    fn end_wait(&mut self, wait: &Wait) {
+        if self.wait == *wait {
+            (self.not_before, self.wait) = (None, Wait::Time);
         }
     }
 
@@ -85,11 +101,14 @@ impl Link {
         self.window_holds_less_than(1, 0)
     }
 
-    /// Room for what the next page brings. A walk to the place for each single message would be a long way: there, a third
-    /// of the window has to be free (what is held takes half of it at most).
+    /// Room for what the next page brings. A walk to the place for each single message would be a long way.
     fn has_room_to_read(&self) -> bool {
-        let waiting = || self.channels.iter().map(|channel| channel.lane.waiting()).sum::<usize>();
-        self.has_room() && (self.dialect.timeline().is_none() || waiting() * 3 < budget::WINDOW_MESSAGES * 2)
+        self.has_room() && (self.dialect.timeline().is_none() || self.has_ample_room())
+    }
+
+    /// A third of the window is free. What is held takes half of it at most.
+    fn has_ample_room(&self) -> bool {
+        self.window().0 * 3 < budget::WINDOW_MESSAGES * 2
     }
 
     /// Room for a message of so many bytes that cannot be given before history was read: half of the window stays free for
@@ -98,11 +117,17 @@ impl Link {
         self.window_holds_less_than(2, bytes)
     }
 
+    /// Messages that wait, and bytes of their texts.
+    fn window(&self) -> (usize, usize) {
+        self.channels.iter().fold((0, 0), |(messages, bytes), channel| {
+            (messages + channel.lane.waiting(), bytes + channel.lane.waiting_bytes())
+        })
+    }
+
     /// A part of the window, with so many bytes more.
     fn window_holds_less_than(&self, part: usize, more: usize) -> bool {
-        let (messages, bytes) = self.channels.iter().fold((0, more), |(messages, bytes), channel| {
-            (messages + channel.lane.waiting(), bytes + channel.lane.waiting_bytes())
-        });
+        let (messages, bytes) = self.window();
+        let bytes = bytes + more;
         match self.pressure {
             Pressure::Easy => messages < budget::WINDOW_MESSAGES / part && bytes < self.seat.share.window_bytes / part,
             // one at a time: nothing stands still while the heap is near its budget
@@ -119,6 +144,9 @@ impl Link {
     /// Asks for the next page, if one is due.
     pub(super) fn read_on(&mut self, step: &mut Step<'_>) {
         let now = step.now.at;
+        if self.history.wait == Wait::Room && self.has_ample_room() {
+            self.history.end_wait(&Wait::Room);
+        }
         let due = self.history.not_before.is_none_or(|at| at <= now);
         if self.history.busy || !due || !matches!(self.state, State::Up(_)) {
             return;
@@ -132,10 +160,12 @@ impl Link {
         let ready = |at: &usize| {
             self.channels.get(*at).is_some_and(|channel| readable(channel, room, crowded) && join_heard(channel, now))
         };
-        // what the socket brought waits for its channel's history: such a channel goes first
-        let holds = |at: &usize| self.channels.get(*at).is_some_and(|channel| channel.lane.holds_back());
-        let mut turns = (0..count).map(|n| (first + n) % count).filter(ready);
-        let Some(at) = turns.clone().find(holds).or_else(|| turns.next()) else {
+        // what the socket brought waits for its channel's history: such a channel goes first. Else the one of which least
+        // waits: turns of several conversations can be open at once, one of each
+        let rank =
+            |at: &usize| self.channels.get(*at).map(|channel| (!channel.lane.holds_back(), channel.lane.waiting()));
+        let turns = (0..count).map(|n| (first + n) % count).filter(ready);
+        let Some(at) = turns.min_by_key(rank) else {
             return self.wait_for_joins(room, crowded, now);
         };
         let Some(channel) = self.channels.get(at) else { return };
@@ -143,7 +173,7 @@ impl Link {
         let gently = channel.lane.following() || channel.row.last == Newest::Unsaid;
         self.history.turn = at;
         self.history.busy = true;
-        self.history.for_a_join = false;
+        self.history.wait = Wait::Time;
         self.history.not_before = gently.then(|| now.after_ms(1_000 / budget::HISTORY_CALLS_PER_S));
         let purpose = match self.walk(at, page.clone(), now) {
             Some(walk) => Purpose::Walk(Box::new(walk)),
@@ -157,7 +187,7 @@ impl Link {
         let waits = self.channels.iter().filter(|channel| readable(channel, room, crowded));
         let soonest = waits.fold(None, |soonest, channel| sooner(soonest, channel.join_settles()));
         self.history.not_before = soonest.filter(|at| *at > now);
-        self.history.for_a_join = self.history.not_before.is_some();
+        self.history.wait = if self.history.not_before.is_some() { Wait::Join } else { Wait::Time };
     }
 
     pub(super) fn history_answered(&mut self, page: Page, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
@@ -230,6 +260,11 @@ impl Link {
             channel.limit = (page.limit / 2).max(1);
         } else if brought.full {
             channel.wanted = true;
+            let now = step.now.at;
+            if self.history.not_before.is_none_or(|at| at <= now) {
+                self.history.not_before = Some(now.after_ms(1_000 / budget::HISTORY_CALLS_PER_S));
+                self.history.wait = Wait::Room;
+            }
         } else if channel.doubts != page.doubts {
             // what the socket brought between this page and the doubt stands behind its end: the next reading tells
             channel.goes_on = false;

@@ -89,3 +89,35 @@ fn a_dead_agents_burst_waits_for_it_and_comes_whole_when_it_is_back() {
     w.run_for(secs(900));
     assert_eq!(w.answers("general"), (0..1_000).map(|i| format!("re: m{i}")).collect::<Vec<_>>());
 }
+
+/// So many messages at once in each of three channels, to an agent that may have four turns open; how long until all are
+/// answered, in milliseconds, and pages of history for each message, in hundredths.
+fn three_channels(messages: usize, takes_ms: u64) -> (u64, usize) {
+    let mut w = World::chatty(5);
+    for channel in ["desk", "hall"] {
+        w.guild().model.add_channel(channel, "channel", &["alice", "recruiter"]);
+    }
+    w.hand("recruiter").takes_ms = takes_ms;
+    w.run_till(secs(30), "all channels are proven", |w| w.link().channels_proven == 3);
+    w.run_for(secs(10));
+    let before = w.calls_of("history");
+    for i in 0..messages {
+        ["general", "desk", "hall"].iter().for_each(|channel| drop(w.say(channel, "alice", &format!("m{i}"))));
+    }
+    let whole = |w: &World| ["general", "desk", "hall"].iter().all(|channel| w.answers(channel).len() == messages);
+    let took = w.run_till(secs(3_600), "all is answered", whole);
+    (took, (w.calls_of("history") - before) * 100 / (3 * messages))
+}
+
+#[test]
+fn what_several_channels_missed_is_given_to_as_many_turns_at_once() {
+    let (took, _) = three_channels(200, 1_000);
+    // one after the other they would take 600 s
+    assert!(took < 300_000, "600 turns of a second each, three at once, took {took} ms");
+}
+
+#[test]
+fn a_catch_up_reads_pages_and_not_messages() {
+    let (_, calls) = three_channels(500, 20);
+    assert!(calls <= 30, "{calls} pages of history for a hundred messages");
+}
