@@ -184,6 +184,8 @@ pub const AGENT_CLIENTS: usize = 16;
 pub const AGENT_QUEUE_LINES: usize = 256;
 /// Bytes of lines that wait for a line agent to read; a turn beyond them is handed back as busy.
 pub const AGENT_QUEUE_BYTES: usize = 512 * 1024;
+/// Lines are written to a line agent at once up to so many bytes; a longer one alone.
+pub const AGENT_WRITE_BYTES: usize = 8 * 1024;
 /// Read at once from an agent, and what a line is charged for in `AGENT_READS_PER_S`.
 pub const AGENT_CHUNK_BYTES: usize = 4 * 1024;
 /// Lines that a turn makes due, read as they come: that it was accepted, typing on and off, its reply or none.

@@ -232,25 +232,41 @@ impl Queue {
         let _ = self.bell.0.try_send(());
     }
 
-    /// The next line to write; none once it is closed and empty.
+    /// The next lines to write, each with its newline; none once it is closed and empty.
     async fn next(&self) -> Option<String> {
         loop {
-            {
-                let mut waiting = self.waiting.borrow_mut();
-                if let Some(entry) = waiting.lines.pop_front() {
-                    waiting.bytes -= entry.line.len();
-                    if entry.turn.is_some() {
-                        let most = u32::from(budget::PARALLEL) * budget::AGENT_LINES_OF_A_TURN;
-                        self.due.set((self.due.get() + budget::AGENT_LINES_OF_A_TURN).min(most));
-                    }
-                    return Some(entry.line);
-                }
-                if waiting.closed {
-                    return None;
-                }
+            if let Some(lines) = self.cut() {
+                return Some(lines);
+            }
+            if self.waiting.borrow().closed {
+                return None;
             }
             let _ = self.bell.1.recv().await;
         }
+    }
+
+    /// Takes what waits, as far as one write is to go: one line at least.
+    fn cut(&self) -> Option<String> {
+        let mut waiting = self.waiting.borrow_mut();
+        let mut lines = String::new();
+        let fits = |lines: &String, next: &Entry| {
+            lines.is_empty() || lines.len() + next.line.len() < budget::AGENT_WRITE_BYTES
+        };
+        while waiting.lines.front().is_some_and(|next| fits(&lines, next)) {
+            let Some(entry) = waiting.lines.pop_front() else { break };
+            waiting.bytes -= entry.line.len();
+            if entry.turn.is_some() {
+                let most = u32::from(budget::PARALLEL) * budget::AGENT_LINES_OF_A_TURN;
+                self.due.set((self.due.get() + budget::AGENT_LINES_OF_A_TURN).min(most));
+            }
+            if lines.is_empty() {
+                lines = entry.line
+            } else {
+                lines.push_str(&entry.line)
+            }
+            lines.push('\n');
+        }
+        (!lines.is_empty()).then_some(lines)
     }
 }
 
@@ -279,8 +295,8 @@ where
         End::Closed
     };
     let write = async {
-        while let Some(line) = queue.next().await {
-            if let Some(end) = write(&mut to, line).await {
+        while let Some(lines) = queue.next().await {
+            if let Some(end) = write(&mut to, &lines).await {
                 return end;
             }
         }
@@ -289,11 +305,10 @@ where
     read.or(write).await
 }
 
-/// Writes one line; how the conversation ended where that fails.
-pub async fn write(to: &mut (impl AsyncWrite + Unpin), line: String) -> Option<End> {
-    let line = line + "\n";
+/// Writes whole lines; how the conversation ended where that fails.
+pub async fn write(to: &mut (impl AsyncWrite + Unpin), lines: &str) -> Option<End> {
     let written = async {
-        match to.write_all(line.as_bytes()).await {
+        match to.write_all(lines.as_bytes()).await {
             Ok(()) => to.flush().await.err().map(|_| End::Closed),
             Err(_) => Some(End::Closed),
         }

@@ -191,7 +191,7 @@ impl Room {
         };
         if let Err((code, message)) = greeted {
             log::warn!("{}: {}: uid {uid} was sent away: {message}", Reason::AgentDenied, self.path.display());
-            lines::write(&mut &stream, line::error(None, code, &message)).await;
+            lines::write(&mut &stream, &(line::error(None, code, &message) + "\n")).await;
             return;
         }
         let end = lines::talk(&mut reader, &stream, &client.queue, async |line| self.hear(&client, line).await).await;
