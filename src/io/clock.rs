@@ -61,6 +61,30 @@ pub async fn sleep_until(at: Moment) {
     }
 }
 
+/// Wakes for deadlines that move: one timer, which is set again only for an earlier one. Where a deadline moved on meanwhile
+/// it wakes once for nothing; a timer set for each would wake the reactor each time.
+#[derive(Default)]
+pub struct Alarm {
+    set: Option<(Moment, Timer)>,
+}
+
+impl Alarm {
+    /// Waits until `due`, or for less.
+    pub async fn wait(&mut self, due: Moment) {
+        let now = now().at;
+        if due <= now {
+            return;
+        }
+        let at = due.min(now.after_ms(LONGEST_SLEEP_MS));
+        let timer = match self.set.take() {
+            Some((set, timer)) if set <= at && set > now => &mut self.set.insert((set, timer)).1,
+            _ => &mut self.set.insert((at, Timer::after(Duration::from_millis(at.since_ms(now))))).1,
+        };
+        timer.await;
+        self.set = None;
+    }
+}
+
 /// `work`'s result, or `None` once `ms` have passed. Work that is ready at once starts no timer; work that becomes ready
 /// only when it is asked at the deadline is late.
 pub async fn within<T>(ms: u64, work: impl Future<Output = T>) -> Option<T> {

@@ -2,6 +2,7 @@
 //! nothing. The one law is the relay's: after every happening, `poll` until `None`.
 
 use super::agent::Agents;
+use super::clock::Alarm;
 use super::control::Control;
 use super::disk::Disk;
 use super::dns::Dns;
@@ -92,6 +93,7 @@ struct Shell {
     /// When the heap was last looked at while it was near its budget.
     weighed: Moment,
     reload: Box<dyn Fn() -> Result<Settings, String>>,
+    alarm: Alarm,
     /// When time was last told to the relay.
     ticked: Moment,
     ended: bool,
@@ -137,6 +139,7 @@ impl Shell {
             heap_limit,
             weighed: Moment::default(),
             reload,
+            alarm: Alarm::default(),
             ticked,
             ended,
         })
@@ -149,7 +152,7 @@ impl Shell {
             let happening = self.next(happenings).await;
             let now = clock::now();
             if let Some(happening) = happening {
-                self.take(happening, now);
+                self.take_all(happening, happenings, now);
             }
             // a stream of happenings does not hold time back
             if self.deadline().is_some_and(|due| due <= now.at) {
@@ -181,7 +184,7 @@ impl Shell {
                 // a deadline that is always due must not keep the pumps from running
                 future::yield_now().await;
                 let late = async {
-                    clock::sleep_until(due).await;
+                    self.alarm.wait(due).await;
                     None
                 };
                 future::or(happening, late).await
@@ -211,6 +214,24 @@ impl Shell {
     /// When the heap is looked at, beside every happening.
     fn weighing(&self) -> Option<Moment> {
         (self.relay.pressure() == Pressure::Shed).then(|| self.weighed.after_ms(budget::SHED_LOOK_MS))
+    }
+
+    /// Takes a happening and what came behind it: what many messages ask for is done at once, and their records are one
+    /// write. Others may change what outputs mean, and are taken alone.
+    fn take_all(&mut self, first: Happening, happenings: &Receiver<Happening>, now: Now) {
+        let mut next = Some(first);
+        let mut left = budget::HAPPENINGS;
+        while let Some(happening) = next.take() {
+            let one_of_many = matches!(happening, Happening::Text(..) | Happening::Agent(..));
+            if !one_of_many {
+                self.perform();
+            }
+            self.take(happening, now);
+            left -= 1;
+            if one_of_many && left > 0 && self.known.is_empty() {
+                next = happenings.try_recv().ok();
+            }
+        }
     }
 
     fn take(&mut self, happening: Happening, now: Now) {
