@@ -103,3 +103,10 @@ pub fn rfc3339(wall_ms: u64) -> String {
     let time = UNIX_EPOCH + Duration::from_millis(on_calendar(wall_ms));
     humantime::format_rfc3339_seconds(time).to_string()
 }
+
+/// The same, to the millisecond.
+#[must_use]
+pub fn rfc3339_millis(wall_ms: u64) -> String {
+    let time = UNIX_EPOCH + Duration::from_millis(on_calendar(wall_ms));
+    humantime::format_rfc3339_millis(time).to_string()
+}

@@ -5,14 +5,13 @@
 use crate::io::clock;
 use crate::io::lossy::Lossy;
 use crate::io::syslog::{self, Syslog};
-use crate::moment::on_calendar;
+use crate::moment::rfc3339_millis;
 use crate::reason::Reason;
 use crate::text::plain;
 use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
 use std::os::fd::AsFd;
-use std::time::{Duration, UNIX_EPOCH};
 
 /// The crate of the library and of the binary.
 const OURS: &str = "guild_bridge";
@@ -56,8 +55,7 @@ pub fn start(wish: &Wish) {
         if levels {
             writeln!(out, "<{}>{said}", priority(record.level()))
         } else {
-            let at = UNIX_EPOCH + Duration::from_millis(on_calendar(clock::now().wall_ms));
-            writeln!(out, "{} {} {said}", humantime::format_rfc3339_millis(at), record.level())
+            writeln!(out, "{} {} {said}", rfc3339_millis(clock::now().wall_ms), record.level())
         }
     });
     if let Some(filter) = &wish.filter {

@@ -1,9 +1,8 @@
 //! What several commands say alike: a reason, an age, a size.
 
 use super::super::plain;
-use crate::moment::span;
+use crate::moment::{instant, span};
 use crate::reason::Reason;
-use std::time::Duration;
 
 /// A reason's code with its sentence; the code alone where a newer daemon knows more.
 pub(in super::super) fn in_words(code: &str) -> String {
@@ -15,9 +14,7 @@ pub(in super::super) fn in_words(code: &str) -> String {
 
 /// How long ago an RFC 3339 instant was, when it can be read.
 pub(in super::super) fn age(at: &str, wall_ms: u64) -> Option<String> {
-    let at = humantime::parse_rfc3339_weak(at).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
-    let now = Duration::from_millis(wall_ms);
-    Some(span(now.saturating_sub(at).as_secs()))
+    Some(span(wall_ms.saturating_sub(instant(at)?) / 1_000))
 }
 
 /// Bytes as people say them.

@@ -5,7 +5,7 @@ use crate::budget;
 use crate::codec::{Malformed, json};
 use crate::dialect::{ChannelRow, Incoming, Newest, is_our_key};
 use crate::message::{Attachment, Fetched, Kind};
-use crate::moment::on_calendar;
+use crate::moment::rfc3339_millis;
 use std::borrow::Cow;
 
 /// Nanoseconds in a millisecond.
@@ -42,7 +42,7 @@ pub fn message<'a>(row: &'a str, author: Option<&'a str>) -> Result<Incoming<'a>
     message.id = Cow::Owned(timeline::id(time, &id, thread.as_deref()));
     message.thread = thread;
     message.reply_to = replied.map(Cow::Owned).or(reply_to);
-    message.at = Cow::Owned(iso(time / NS));
+    message.at = Cow::Owned(rfc3339_millis(time / NS));
     message.mentions = mentions(&message.text);
     message.has_more = data == Some("true");
     if let Some(data) = data {
@@ -131,9 +131,4 @@ fn people(row: &str) -> Option<String> {
     let names: Vec<_> =
         json::elements(users).filter_map(|user| json::member(user, "name").and_then(json::string)).collect();
     Some(names.join(", "))
-}
-
-fn iso(wall_ms: u64) -> String {
-    let time = std::time::UNIX_EPOCH + std::time::Duration::from_millis(on_calendar(wall_ms));
-    humantime::format_rfc3339_millis(time).to_string()
 }
