@@ -360,7 +360,7 @@ fn words() -> Ended {
     for said in [
         "recruiter in acme:\n",
         &format!("auth.key_refused: the mint at {} answered 401\n", scene.guild.url()),
-        "it means: the guild's center refuses this agent's id or key\n",
+        "it means: the guild refuses who this agent says it is, or its key or password\n",
         "to mend it: correct agents.recruiter.id, or write the agent's key into ",
     ] {
         assert!(out.contains(said), "{said:?} is missing:\n{out}");
