@@ -2,7 +2,7 @@
 
 use super::server::{EPOCH_MS, Server};
 use guild_bridge::agent::Said;
-use guild_bridge::call::{Answer, Got, Method};
+use guild_bridge::call::{Answer, Got, Method, Sink};
 use guild_bridge::journal::Kept;
 use guild_bridge::message::{AgentId, Line, Turn};
 use guild_bridge::moment::{Moment, Now};
@@ -25,12 +25,34 @@ fn number(line: Line) -> u32 {
 }
 
 enum Event {
-    Answer(guild_bridge::call::Ticket, Option<(u16, Vec<u8>)>),
+    Answer(guild_bridge::call::Ticket, Option<(u16, Body)>),
     Opened(Line),
     Text(Line, String),
     Sent(Line),
     Frame(Line, String),
     Reply(AgentId, String, String),
+}
+
+/// A body as far as it is read.
+struct Body {
+    bytes: Vec<u8>,
+    cut: bool,
+    first_id: Option<String>,
+}
+
+impl Body {
+    fn of(body: &serde_json::Value, sink: &Sink) -> Self {
+        let (most, names) = match sink {
+            Sink::Memory(most) => (*most, false),
+            Sink::MemoryOrId(most) => (*most, true),
+            Sink::File(..) => (usize::MAX, false),
+        };
+        let mut bytes = body.to_string().into_bytes();
+        let cut = bytes.len() > most;
+        bytes.truncate(most);
+        let first_id = body[0]["id"].as_str().filter(|_| names && cut).map(str::to_owned);
+        Self { bytes, cut, first_id }
+    }
 }
 
 pub struct Stage {
@@ -52,6 +74,9 @@ pub struct Stage {
     queue: BTreeMap<(u64, u64), Event>,
     order: u64,
     agent: Option<AgentId>,
+    settings: Settings,
+    /// What the journal says.
+    kept: Kept,
 }
 
 pub fn settings() -> Settings {
@@ -98,7 +123,7 @@ impl Stage {
     pub fn of(settings: Settings) -> Self {
         let options = Options { attachments: "/state/attachments".into(), seed: 7, build_ms: 0 };
         let now = Now { at: Moment(0), wall_ms: EPOCH_MS };
-        let relay = Relay::new(settings, Kept::default(), options, now);
+        let relay = Relay::new(settings.clone(), Kept::default(), options, now);
         Self {
             server: Server::new(),
             relay,
@@ -114,7 +139,18 @@ impl Stage {
             queue: BTreeMap::new(),
             order: 0,
             agent: None,
+            settings,
+            kept: Kept::default(),
         }
+    }
+
+    /// The daemon is killed, and another begins with its journal.
+    pub fn restart(&mut self) {
+        let lines: Vec<Line> = self.lines.values().copied().collect();
+        lines.into_iter().for_each(|line| self.close(line));
+        (self.gone, self.queue, self.agent) = (BTreeSet::new(), BTreeMap::new(), None);
+        let options = Options { attachments: "/state/attachments".into(), seed: 7, build_ms: 0 };
+        self.relay = Relay::new(self.settings.clone(), self.kept.clone(), options, self.now());
     }
 
     fn now(&self) -> Now {
@@ -174,7 +210,9 @@ impl Stage {
         let closed = |line: &Line| self.gone.contains(&number(*line));
         match event {
             Event::Answer(ticket, Some((status, body))) => {
-                let got = Got { status, body: &body, date_ms: Some(now.wall_ms / 1000 * 1000), ..Got::default() };
+                let Body { bytes, cut, first_id } = body;
+                let date_ms = Some(now.wall_ms / 1000 * 1000);
+                let got = Got { status, body: &bytes, cut, first_id, date_ms, ..Got::default() };
                 self.relay.handle(Input::Answer(ticket, Answer::Got(got)), now);
             }
             Event::Answer(ticket, None) => {
@@ -268,7 +306,7 @@ impl Stage {
                     } else {
                         self.server.call(call.method == Method::Post, &call.url, bearer, body)
                     };
-                    let answer = answer.map(|(status, body)| (status, body.to_string().into_bytes()));
+                    let answer = answer.map(|(status, body)| (status, Body::of(&body, &call.sink)));
                     let ms = if body.contains("second@") { self.second_ms } else { WAY_MS };
                     self.push(ms, Event::Answer(ticket, answer));
                 }
@@ -283,6 +321,10 @@ impl Stage {
                     self.relay.handle(Input::Agent(agent, Said::Here), now);
                 }
                 Output::Store(task) => {
+                    if task.anew {
+                        self.kept = Kept::default();
+                    }
+                    task.records.iter().for_each(|record| self.kept.apply(record));
                     let stored = Stored { upto: task.seq, failed: None, again: false };
                     let now = self.now();
                     self.relay.handle(Input::Disk(stored), now);
