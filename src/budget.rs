@@ -85,7 +85,8 @@ pub const TIMELINE_BEHIND: usize = 200;
 pub const TIMELINE_FAR: usize = 2_000;
 /// Pages that one reading turns on its way to the place: beyond them what is older is a gap.
 pub const TIMELINE_PAGES: u32 = 1000;
-/// Such threads that one reading remembers.
+/// Such threads that one reading remembers with what is left of them, those of one more page among them: beyond them it looks
+/// again.
 pub const TIMELINE_THREADS: usize = 256;
 /// People whom one message mentions; further ones are not looked at.
 pub const MENTIONS: usize = 64;

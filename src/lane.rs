@@ -9,7 +9,8 @@ use std::collections::VecDeque;
 /// cut there. Without `id`: at the channel's beginning.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Place {
-    /// The message before `id`, where it is known.
+    /// The message before `id`, where it is known. In a history that is listed newest first: up to which everything was given,
+    /// replies in threads too.
     pub before: Option<String>,
     /// The last message on this side.
     pub id: Option<String>,
@@ -35,6 +36,10 @@ pub struct Lane {
     cursor: Place,
     read: Place,
     cursor_moved: bool,
+    /// The cursor's `before` is no message before it, but as far as the last whole reading came.
+    pinned: bool,
+    /// Where a whole reading ended that the cursor has not reached.
+    whole: Option<String>,
     following: bool,
     dropped: bool,
     /// The first and the last message for which there was no room; history has to list them.
@@ -101,6 +106,8 @@ impl Lane {
             read: cursor.clone(),
             cursor,
             cursor_moved: false,
+            pinned: false,
+            whole: None,
             following: false,
             dropped: false,
             owed: [None, None],
@@ -120,6 +127,29 @@ impl Lane {
     #[must_use]
     pub fn read(&self) -> &Place {
         &self.read
+    }
+
+    /// From now on the cursor's `before` tells how far all was given: what was left out by a reading that did not come to its
+    /// end may stand behind that, however far. `beginning`: before every message.
+    pub fn pin(&mut self, beginning: &str) {
+        self.pinned = true;
+        if self.cursor.before.is_none() {
+            self.cursor.before = self.cursor.id.clone().or_else(|| Some(beginning.to_owned()));
+        }
+    }
+
+    /// All that is read is whole: nothing before it was left out.
+    pub fn read_whole(&mut self) {
+        if !self.pinned || !self.following || self.read.id.is_none() {
+            return;
+        }
+        if self.read.id == self.cursor.id {
+            self.cursor_moved |= self.cursor.before != self.cursor.id;
+            self.cursor.before.clone_from(&self.cursor.id);
+            self.whole = None;
+        } else if self.whole.is_none() {
+            self.whole.clone_from(&self.read.id);
+        }
     }
 
     /// Whether the cursor moved since this was last asked.
@@ -240,7 +270,8 @@ impl Lane {
             *last = Some(newest.id.clone());
         }
         let owed = std::mem::take(&mut self.owed);
-        *self = Self { owed, cursor_moved: self.cursor_moved, ..Self::at(self.cursor.clone()) };
+        let (cursor_moved, pinned) = (self.cursor_moved, self.pinned);
+        *self = Self { owed, cursor_moved, pinned, ..Self::at(self.cursor.clone()) };
         gone
     }
 
@@ -436,13 +467,24 @@ impl Lane {
                 self.id_bytes -= entry.id.len();
                 self.settled -= 1;
                 self.ready = self.ready.saturating_sub(1);
-                self.cursor.step(&entry.id);
-                self.cursor_moved = true;
+                self.pass(entry.id);
             }
         }
         if self.entries.is_empty() && self.entries.capacity() > 4 {
             self.entries.shrink_to(4);
         }
+    }
+
+    /// The cursor moves past a message.
+    fn pass(&mut self, id: String) {
+        self.cursor_moved = true;
+        if !self.pinned {
+            return self.cursor.step(&id);
+        }
+        if self.whole.as_ref() == Some(&id) {
+            self.cursor.before = self.whole.take();
+        }
+        self.cursor.id = Some(id);
     }
 
     /// A channel that is busier than history may be asked about: the oldest of what the socket brought in one unbroken

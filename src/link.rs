@@ -24,6 +24,7 @@ mod report;
 mod seek;
 mod shed;
 mod sign_in;
+mod threads;
 mod timeline;
 mod walk;
 mod writing;

@@ -142,12 +142,12 @@ pub trait Timeline {
     fn is_same(&self, one: &str, other: &str) -> bool;
     /// Asks for rows of a channel or of a thread, newest first.
     fn page(&self, channel: &str, thread: Option<&str>, skip: usize, limit: usize) -> Request;
-    /// What a row says beside its message: when its thread was last answered.
-    fn threads(&self, body: &[u8], each: &mut dyn FnMut(&str, u64));
+    /// What a row says beside its message: its bare id, its time, and when its thread was last answered.
+    fn threads(&self, body: &[u8], each: &mut dyn FnMut(&str, u64, u64));
     /// Asks for what rows leave out of a message.
     fn detail(&self, channel: &str, id: &str) -> Request;
-    /// Adds what was left out.
-    fn detailed(&self, body: &[u8], message: &mut Incoming<'_>);
+    /// Adds what was left out. False: it cannot be read.
+    fn detailed(&self, body: &[u8], message: &mut Incoming<'_>) -> bool;
 }
 
 /// How long a token serves.

@@ -35,8 +35,8 @@ pub struct Channel {
     pub probe_due: bool,
     /// Where reading goes on, where history is listed newest first and more of it is there.
     pub hint: Option<Hint>,
-    /// A newest message of the list that was looked for in vain.
-    pub in_vain: Option<u64>,
+    /// More of such a history is there than was read.
+    pub in_parts: bool,
     /// Proven on the present connection, and when.
     pub proven: Option<Moment>,
     /// Misses on the present connection since the socket last brought something here.
@@ -122,7 +122,7 @@ impl Channel {
             gate,
             probe_due: false,
             hint: None,
-            in_vain: None,
+            in_parts: false,
             proven: None,
             misses: 0,
             baseline: false,
@@ -143,8 +143,8 @@ impl Channel {
     pub fn bytes_of(row: &ChannelRow) -> usize {
         let id = row.id.len();
         let last = if let Newest::Id(last) = &row.last { last.len() } else { 0 };
-        // cursor and place in history name two messages each
-        size_of::<Self>() + Lane::LEAST_BYTES + 3 * id + 2 * row.name.len() + 5 * last + GUILD_TWICE_BYTES
+        // cursor and place in history name two messages each, and a reading its end
+        size_of::<Self>() + Lane::LEAST_BYTES + 3 * id + 2 * row.name.len() + 6 * last + GUILD_TWICE_BYTES
     }
 
     /// What people know it as, as a line for them shows it: its name, which is the guild's text, or its id where it has none.

@@ -183,6 +183,7 @@ impl Link {
             let recall = (self.lost_places && !self.listed_once).then(Recall::default);
             if let Some(place) = self.first_place(&row.last, later_than_ms) {
                 let mut channel = Channel::new(&guild, row, place, Gate::Open);
+                self.pin(&mut channel);
                 self.keep_cursor(&channel, step);
                 channel.gate = Gate::Storing(step.awaited());
                 self.channels.push(channel);
@@ -206,6 +207,7 @@ impl Link {
                 }
             }
         };
+        self.pin(&mut channel);
         if matches!(channel.gate, Gate::Open) {
             self.keep_cursor(&channel, step);
             channel.gate = Gate::Storing(step.awaited());
@@ -240,6 +242,7 @@ impl Link {
                 // history has nothing that is unknown here: what comes from now on has to come by the socket
                 channel.baseline = true;
                 let end = channel.lane.read_to_end();
+                channel.lane.read_whole();
                 channel.wanted = end.again;
                 if end.lost {
                     lost.push(channel.row.id.clone());

@@ -106,6 +106,10 @@ impl Link {
         for message in answered {
             self.was_answered(&id, message, step);
         }
+        let beginning = self.dialect.timeline().map(|timeline| timeline.place(0));
+        if let (Some(channel), Some(beginning)) = (self.channels.get_mut(at), beginning) {
+            channel.lane.pin(&beginning);
+        }
         let Some(channel) = self.channels.get(at) else { return };
         self.keep_cursor(channel, step);
         if let Some(channel) = self.channels.get_mut(at) {

@@ -55,6 +55,13 @@ impl Link {
         Some(Place { before: None, id })
     }
 
+    /// Has a channel's cursor say as well how far all was given, where a time alone does not.
+    pub(super) fn pin(&self, channel: &mut Channel) {
+        if let Some(timeline) = self.dialect.timeline() {
+            channel.lane.pin(&timeline.place(0));
+        }
+    }
+
     /// The walk that a channel asks for.
     pub(super) fn walk(&self, at: usize, page: Page, now: Moment) -> Option<Walk> {
         let timeline = self.dialect.timeline()?;
@@ -69,11 +76,15 @@ impl Link {
             let heard = channel.lane.unsettled_ids().filter_map(time).min().map(|first| first.saturating_sub(1));
             let read = place.id.as_deref().and_then(time).unwrap_or(0);
             let after = heard.map_or(read, |heard| heard.min(read));
+            let whole = channel.lane.cursor().before.as_deref().and_then(time).unwrap_or(after);
             let passed = [&place.id, &place.before].into_iter().flatten().cloned().collect();
             let most_bytes = self.seat.share.window_bytes / budget::TIMELINE_PART;
-            let deep = !channel.baseline || channel.row.last != Newest::Nothing && !self.is_known(channel);
-            let in_vain = newest.is_some() && newest == channel.in_vain;
-            let to = To { after, newest, passed, deep, in_vain, most_bytes };
+            // what the socket brought in a thread is listed there, wherever its parent stands
+            let thread = |id: &str| Some((timeline.thread_of(id)?.to_owned(), time(id)?));
+            let threads = channel.lane.unsettled_ids().filter_map(thread).collect();
+            let sought = channel.row.last != Newest::Nothing && !self.is_known(channel);
+            let deep = sought || !channel.baseline || channel.in_parts || !channel.lane.following();
+            let to = To { after, whole, newest, sought, threads, passed, deep, most_bytes };
             Walk::to(page, &self.seat.agent.id, to, channel.hint.clone())
         };
         walk.sent = Some(now);
@@ -140,13 +151,6 @@ impl Link {
             let detail = "its place was not found in as many pages of history as are read";
             self.gap(Gap::HistoryLong, 1, Missing::within(&page.channel), detail);
         }
-        if walk.misses() {
-            let detail = "the list tells of a reply, and its thread is older than those that are looked at";
-            self.gap(Gap::HistoryLong, 1, Missing::within(&page.channel), detail);
-        }
-        if let Some(channel) = self.channels.get_mut(at).filter(|_| walk.is_sought()) {
-            channel.in_vain = walk.sought;
-        }
         let mut brought = Brought::default();
         let (mut upto, mut rows) = (0, 0);
         for held in walk.take() {
@@ -163,14 +167,39 @@ impl Link {
                 (upto, rows) = (time, rows + row);
             }
         }
+        // what a reading remembers is kept for one channel at a time
+        self.channels.iter_mut().for_each(|channel| channel.hint = None);
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.failing_since = None;
-        let more = brought.full || walk.upto.is_some();
-        channel.hint = more.then(|| walk.hint(upto, rows));
-        if more {
+        channel.in_parts = brought.full || walk.upto.is_some();
+        if channel.in_parts {
+            channel.hint = walk.hint(upto, rows, !brought.full);
             channel.wanted = true;
         } else if channel.doubts == page.doubts {
             self.read_to_end(at, &page, walk.sent.unwrap_or(sent), false);
+            self.read_whole(at, &walk);
+        }
+    }
+
+    /// A channel's history was read from its end to the place and, as far as is promised, beyond. A newest message that the
+    /// list names and that was not found is not looked for again.
+    fn read_whole(&mut self, at: usize, walk: &Walk) {
+        let Some(channel) = self.channels.get(at) else { return };
+        let unfound = match (&channel.row.last, self.dialect.timeline()) {
+            (Newest::Id(id), Some(timeline)) if walk.sought(timeline.time(id)) => Some(id.clone()),
+            (Newest::Id(_) | Newest::Nothing | Newest::Unsaid, _) => None,
+        };
+        if let Some(id) = unfound.filter(|_| !self.is_known(channel)) {
+            if walk.misses() {
+                let detail = "the list tells of a reply, and its thread is older than those that are looked at";
+                self.pass_over(at, &id, Gap::HistoryLong, detail);
+            } else if let Some(channel) = self.channels.get_mut(at) {
+                // all of history was read: it is gone
+                channel.lane.listed(&id, None);
+            }
+        }
+        if let Some(channel) = self.channels.get_mut(at) {
+            channel.lane.read_whole();
         }
     }
 

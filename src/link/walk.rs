@@ -1,9 +1,11 @@
 //! A reading of a history that is listed newest first, by offset: from the newest row, or from where the last reading left
-//! off, to the place; then the threads that were answered since; then what rows leave out. It keeps the oldest messages
-//! behind the place, as many as are given at once, whatever order they come in. Offsets shift while it reads: pages overlap,
-//! and only rows that reach the place end it.
+//! off, to the place, and with it the threads that were answered since; then what rows leave out. It keeps the oldest
+//! messages behind the place, as many as are given at once, whatever order they come in: all of them stand in one order, that
+//! of their times, and what is later than what was left out is left out. Offsets shift while it reads: pages overlap, and only
+//! rows that reach the place end it.
 
 use super::calls::Page;
+use super::threads::Threads;
 use crate::budget;
 use crate::call::Got;
 use crate::dialect::{Dialect, Incoming, Request, Row, Timeline};
@@ -23,24 +25,28 @@ pub struct Walk {
     /// When the newest row was asked for.
     pub sent: Option<Moment>,
     after: u64,
+    whole: u64,
     passed: Vec<String>,
     newest: Option<u64>,
-    /// The newest message, where it is looked for in threads of whatever age.
-    pub sought: Option<u64>,
     deep: bool,
+    /// The newest message, where it is unknown: it is looked for in threads of whatever age.
+    sought: Option<u64>,
+    /// It was looked for as far as rows are looked at, and they were not all.
+    missed: bool,
     stage: Stage,
-    skip: usize,
-    limit: usize,
+    at: Offset,
+    /// Where the channel's rows go on after its threads; none: they are over.
+    rows: Option<Offset>,
+    /// Pages of the channel's rows.
     pages: u32,
-    /// The time of the last row of this stage.
-    last: Option<u64>,
     /// Rows of the channel that are later than the place.
     newer: usize,
+    /// Rows of the channel that are before anything that may not have been given.
     behind: usize,
-    /// The latest time that rows tell of: a message's, or a thread's.
-    seen: u64,
-    /// The first message of the history was read.
-    whole: bool,
+    /// A row of the channel was at the place, or before it.
+    reached: bool,
+    /// The latest that any row speaks of.
+    latest: u64,
     /// What is as late as this, or later, is not kept.
     pub upto: Option<u64>,
     /// The place was not reached in so many pages as may be turned.
@@ -50,8 +56,15 @@ pub struct Walk {
     kept: Vec<Held>,
     kept_bytes: usize,
     most_bytes: usize,
-    threads: Vec<(String, u64)>,
-    thread: usize,
+    threads: Threads,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Offset {
+    skip: usize,
+    limit: usize,
+    /// The time of the earliest row so far.
+    last: Option<u64>,
 }
 
 /// Where a reading goes to.
@@ -59,14 +72,18 @@ pub struct Walk {
 pub struct To {
     /// The place: what is later is looked for.
     pub after: u64,
+    /// Up to here everything was given, replies in threads too.
+    pub whole: u64,
     /// The channel's newest message, as the list says.
     pub newest: Option<u64>,
+    /// It is unknown.
+    pub sought: bool,
+    /// Threads that hold something which history has to list, and when it was written.
+    pub threads: Vec<(String, u64)>,
     /// Ids that stand at the place, or right before it, though their rows may not be readable.
     pub passed: Vec<String>,
     /// Threads of messages before the place are looked for, too.
     pub deep: bool,
-    /// The newest message was looked for already, and is in none of them.
-    pub in_vain: bool,
     /// Bytes of JSON that are kept, one message at least.
     pub most_bytes: usize,
 }
@@ -75,7 +92,9 @@ pub struct To {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Hint {
     skip: usize,
-    threads: Vec<(String, u64)>,
+    threads: Threads,
+    sought: Option<u64>,
+    missed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,35 +132,38 @@ impl Walk {
     /// From the newest row, or from a hint, to a place.
     #[must_use]
     pub fn to(page: Page, me: &str, place: To, hint: Option<Hint>) -> Self {
-        let To { after, newest, passed, deep, in_vain, most_bytes } = place;
+        let To { after, whole, newest, sought, threads: heard, passed, deep, most_bytes } = place;
         let deep = deep && hint.is_none();
-        let Hint { skip, threads } = hint.unwrap_or_default();
+        let Hint { skip, mut threads, sought: sought_before, missed } = hint.unwrap_or_default();
+        for (parent, latest) in heard {
+            threads.look_for(&parent, latest);
+        }
         Self {
             page,
             me: me.to_owned(),
             sent: None,
             after,
+            whole,
             passed,
             newest,
-            sought: newest.filter(|_| deep && !in_vain),
             deep,
+            missed,
+            sought: if deep { newest.filter(|_| sought) } else { sought_before },
             stage: Stage::Rows,
-            skip,
-            limit: budget::TIMELINE_ROWS,
+            at: Offset { skip, ..Offset::FIRST },
+            rows: None,
             pages: 0,
-            last: None,
             newer: 0,
             behind: 0,
-            seen: after,
-            whole: false,
-            upto: None,
+            reached: false,
+            latest: 0,
+            upto: threads.beyond(),
             long: false,
             odd: 0,
             kept: Vec::new(),
             kept_bytes: 0,
             most_bytes,
             threads,
-            thread: 0,
         }
     }
 
@@ -149,7 +171,7 @@ impl Walk {
     #[must_use]
     pub fn seek(page: Page, offset: usize) -> Self {
         let walk = Self::to(page, "", To::default(), None);
-        Self { stage: Stage::Seek, skip: offset, limit: 1, ..walk }
+        Self { stage: Stage::Seek, at: Offset { skip: offset, limit: 1, last: None }, ..walk }
     }
 
     /// Whether it looks for a place.
@@ -161,13 +183,10 @@ impl Walk {
     /// The request to be made.
     #[must_use]
     pub fn request(&self, timeline: &dyn Timeline) -> Request {
-        let channel = &self.page.channel;
+        let (channel, Offset { skip, limit, .. }) = (&self.page.channel, self.at);
         match self.stage {
-            Stage::Seek | Stage::Rows | Stage::Over => timeline.page(channel, None, self.skip, self.limit),
-            Stage::Thread => {
-                let parent = self.threads.get(self.thread).map(|(parent, _)| parent.as_str());
-                timeline.page(channel, parent, self.skip, self.limit)
-            }
+            Stage::Seek | Stage::Rows | Stage::Over => timeline.page(channel, None, skip, limit),
+            Stage::Thread => timeline.page(channel, self.threads.parent(), skip, limit),
             Stage::Detail => {
                 timeline.detail(channel, self.kept.iter().find(|held| held.lacks()).map_or("", |held| &held.id))
             }
@@ -179,68 +198,82 @@ impl Walk {
         std::mem::take(&mut self.kept)
     }
 
-    /// Where to read on once so many messages were taken, where more is there.
+    /// Where to read on once so many messages were taken, where more is there. None: from the newest row again; what was
+    /// remembered is taken, and there were more threads than that.
     #[must_use]
-    pub fn hint(&self, taken_upto: u64, rows_taken: usize) -> Hint {
+    pub fn hint(self, taken_upto: u64, rows_taken: usize, all_taken: bool) -> Option<Hint> {
+        if all_taken && self.upto.is_some() && self.upto == self.threads.beyond() {
+            return None;
+        }
         let skip = (self.newer.saturating_sub(rows_taken) + 1 + OVERLAP).saturating_sub(budget::TIMELINE_ROWS);
-        let threads = self.threads.iter().filter(|(_, latest)| *latest > taken_upto).cloned().collect();
-        Hint { skip, threads }
+        Some(Hint { skip, threads: self.threads.leave(taken_upto), sought: self.sought, missed: self.missed })
+    }
+
+    /// Whether it looked for a message of this time as far as is done.
+    #[must_use]
+    pub fn sought(&self, time: Option<u64>) -> bool {
+        self.sought.is_some() && self.sought == time
+    }
+
+    /// Whether that may stand in the thread of a message that was not read: it is not gone, as far as is known.
+    #[must_use]
+    pub fn misses(&self) -> bool {
+        self.missed
     }
 
     /// Takes an answer in.
     pub fn read(&mut self, got: &Got<'_>, dialect: &dyn Dialect, timeline: &dyn Timeline) -> Step {
-        self.pages += 1;
         if self.stage == Stage::Detail {
-            if let Some(Held { message: Ok((message, _)), .. }) = self.kept.iter_mut().find(|held| held.lacks()) {
-                timeline.detailed(got.body, message);
+            if let Some(held) = self.kept.iter_mut().find(|held| held.lacks()) {
+                held.detail(got, timeline);
             }
             return self.details();
         }
+        self.pages += u32::from(self.stage == Stage::Rows);
         let mut rows = 0;
         let mut at_place = false;
         let whole = dialect.history_rows(got.body, &mut |row| {
             at_place |= self.row(rows, row, timeline);
             rows += 1;
         });
-        if !whole && !got.cut {
+        if (!whole && !got.cut) || (self.stage == Stage::Rows && rows > self.at.limit) {
             return Step::Odd;
         }
         if self.stage == Stage::Rows {
-            timeline.threads(got.body, &mut |parent, latest| self.answered(parent, latest));
+            timeline.threads(got.body, &mut |parent, time, latest| self.answered(parent, time, latest));
         }
         if got.cut && rows == 0 {
-            if self.limit > 1 {
-                self.limit /= 2;
+            if self.at.limit > 1 {
+                self.at.limit /= 2;
                 return Step::On;
             }
             rows = 1;
             let Some(bare) = got.first_id.as_deref() else { return Step::Odd };
             at_place |= self.too_large(bare, timeline);
         }
-        let ended = !got.cut && rows < self.limit;
-        self.whole |= ended && self.stage == Stage::Rows;
-        self.skip += rows.saturating_sub(if got.cut || rows <= OVERLAP { 0 } else { OVERLAP });
+        let ended = !got.cut && rows < self.at.limit;
+        self.at.skip += rows.saturating_sub(if got.cut || rows <= OVERLAP { 0 } else { OVERLAP });
         match self.stage {
-            Stage::Rows if self.pages >= budget::TIMELINE_PAGES => {
-                self.long = !ended && !at_place && self.behind == 0;
+            Stage::Rows => {
+                let spent = self.pages >= budget::TIMELINE_PAGES;
+                self.long = spent && !ended && !self.reached;
+                let over = spent || ended || (self.reached && !self.looks_behind());
+                if !over && !self.threads.is_full() {
+                    return Step::On;
+                }
+                self.missed |= over && !ended && self.is_sought();
+                self.rows = (!over).then_some(self.at);
                 self.next_thread()
             }
-            Stage::Rows if ended || ((at_place || self.behind > 0) && !self.looks_behind()) => self.next_thread(),
-            Stage::Thread if ended || at_place => {
-                self.thread += 1;
-                self.next_thread()
-            }
-            Stage::Seek | Stage::Rows | Stage::Thread | Stage::Detail | Stage::Over => Step::On,
+            Stage::Thread if ended || at_place => self.next_thread(),
+            Stage::Seek | Stage::Thread | Stage::Detail | Stage::Over => Step::On,
         }
     }
 
     /// What an answer that is no success means for a part of the walk: a thread or a message that is gone is passed over.
     pub fn pass(&mut self) -> Option<Step> {
         match self.stage {
-            Stage::Thread => {
-                self.thread += 1;
-                Some(self.next_thread())
-            }
+            Stage::Thread => Some(self.next_thread()),
             Stage::Detail => {
                 if let Some(Held { message: Ok((message, _)), .. }) = self.kept.iter_mut().find(|held| held.lacks()) {
                     message.has_more = false;
@@ -251,22 +284,15 @@ impl Walk {
         }
     }
 
-    /// Whether rows behind the place are still to be looked at.
+    /// Whether rows behind the place are still to be looked at: all after which not everything was given, and so many before.
     fn looks_behind(&self) -> bool {
         let most = if self.is_sought() { budget::TIMELINE_FAR } else { budget::TIMELINE_BEHIND };
         self.deep && self.behind < most
     }
 
     /// Whether nothing that was read is as new as what the list tells of.
-    #[must_use]
-    pub fn is_sought(&self) -> bool {
-        self.sought.is_some_and(|newest| newest > self.seen)
-    }
-
-    /// Whether it may stand in the thread of a message that was not read: it is not gone, as far as is known.
-    #[must_use]
-    pub fn misses(&self) -> bool {
-        self.is_sought() && !self.whole
+    fn is_sought(&self) -> bool {
+        self.deep && self.sought.is_some_and(|newest| newest > self.latest)
     }
 
     /// One row; whether it reaches the place.
@@ -280,24 +306,15 @@ impl Walk {
             }
         };
         let Some(time) = timeline.time(&id) else { return false };
-        let parent = self.threads.get(self.thread).map(|(parent, _)| parent.as_str());
-        if self.stage == Stage::Thread && timeline.thread_of(&id) != parent {
+        if self.stage == Stage::Thread && timeline.thread_of(&id) != self.threads.parent() {
             // a thread's last page ends with the message that it hangs on
             return true;
         }
-        if self.last.is_none() && self.skip > 0 && self.stage == Stage::Rows {
+        if self.at.last.is_none() && self.at.skip > 0 && self.stage == Stage::Rows {
             self.stop_at(time.saturating_add(1));
         }
-        // rows that two pages share count once
-        let further = self.last.is_none_or(|last| time < last);
-        self.last = Some(time);
-        self.seen = self.seen.max(time);
-        if time <= self.after {
-            self.behind += usize::from(self.stage == Stage::Rows && further);
+        if self.passes(at, time) {
             return true;
-        }
-        if self.stage == Stage::Rows {
-            self.newer = self.newer.max(self.skip + at + 1);
         }
         let message = message.map(|(mut message, bytes)| {
             message.has_more &= message.author != self.me;
@@ -307,27 +324,52 @@ impl Walk {
         false
     }
 
+    /// The row at this place of a page has this time. Whether it reaches the place.
+    fn passes(&mut self, at: usize, time: u64) -> bool {
+        // pages overlap: a row counts once
+        let new = self.at.last.is_none_or(|last| time < last);
+        self.at.last = self.at.last.filter(|_| !new).or(Some(time));
+        self.latest = self.latest.max(time);
+        let (reaches, in_channel) = (time <= self.after, self.stage == Stage::Rows);
+        if in_channel {
+            self.reached |= reaches;
+            self.behind += usize::from(new && time <= self.whole.min(self.after));
+        }
+        match (reaches, in_channel) {
+            (true, _) => {}
+            (false, true) => self.newer = self.newer.max(self.at.skip + at + 1),
+            (false, false) => self.threads.has(time),
+        }
+        reaches
+    }
+
     /// A row that is too large for any page: only its bare id is known, and that it follows the row before it.
     fn too_large(&mut self, bare: &str, timeline: &dyn Timeline) -> bool {
-        if self.passed.iter().any(|id| timeline.is_same(id, bare)) {
-            self.behind += 1;
+        if self.stage == Stage::Thread && self.threads.parent().is_some_and(|parent| timeline.is_same(parent, bare)) {
             return true;
         }
-        let near = self.last.map(|last| last.saturating_sub(1)).or(self.newest).unwrap_or(self.after);
-        let time = near.max(self.after.saturating_add(1));
-        self.last = Some(time);
-        self.seen = self.seen.max(time);
-        self.newer = self.newer.max(self.skip + 1);
+        let known = self.passed.iter().find(|id| timeline.is_same(id, bare)).and_then(|id| timeline.time(id));
+        let time = match (known, self.at.last) {
+            (Some(time), _) => time,
+            // what follows a row of the place, or of before it, is older still
+            (None, Some(last)) if last <= self.after => last.saturating_sub(1),
+            (None, last) => {
+                let near = last.map(|last| last.saturating_sub(1)).or(self.newest).unwrap_or(self.after);
+                near.max(self.after.saturating_add(1))
+            }
+        };
+        if self.passes(0, time) {
+            return true;
+        }
         let why = "larger than a page of history may be";
         self.keep(Held { time, id: timeline.id_at(time, bare), message: Err((Gap::Oversize, why)) });
         false
     }
 
-    fn answered(&mut self, parent: &str, latest: u64) {
-        self.seen = self.seen.max(latest);
-        let known = self.threads.iter().any(|(known, _)| known == parent);
-        if latest > self.after && !known && self.threads.len() < budget::TIMELINE_THREADS {
-            self.threads.push((parent.to_owned(), latest));
+    fn answered(&mut self, parent: &str, time: u64, latest: u64) {
+        self.latest = self.latest.max(latest);
+        if latest > self.after {
+            self.threads.answered(parent, time, latest);
         }
     }
 
@@ -350,18 +392,28 @@ impl Walk {
     }
 
     fn next_thread(&mut self) -> Step {
-        (self.skip, self.limit, self.last) = (0, budget::TIMELINE_ROWS, None);
-        if self.thread < self.threads.len() {
-            self.stage = Stage::Thread;
+        if self.threads.next(self.upto) {
+            (self.stage, self.at) = (Stage::Thread, Offset::FIRST);
             return Step::On;
         }
-        self.details()
+        match self.rows.take() {
+            Some(rows) => {
+                self.threads.make_room();
+                (self.stage, self.at) = (Stage::Rows, rows);
+                Step::On
+            }
+            None => self.details(),
+        }
     }
 
     fn details(&mut self) -> Step {
         self.stage = if self.kept.iter().any(Held::lacks) { Stage::Detail } else { Stage::Over };
         if self.stage == Stage::Over { Step::Over } else { Step::On }
     }
+}
+
+impl Offset {
+    const FIRST: Self = Self { skip: 0, limit: budget::TIMELINE_ROWS, last: None };
 }
 
 impl Held {
@@ -373,6 +425,19 @@ impl Held {
 
     fn bytes(&self) -> usize {
         self.message.as_ref().map_or(0, |(_, bytes)| *bytes)
+    }
+
+    /// What its row left out came. What is too long to be read counts with what was read of it.
+    fn detail(&mut self, got: &Got<'_>, timeline: &dyn Timeline) {
+        let Ok((message, bytes)) = &mut self.message else { return };
+        message.has_more = false;
+        *bytes += got.body.len();
+        if got.cut || timeline.detailed(got.body, message) {
+            return;
+        }
+        if message.text.trim().is_empty() {
+            self.message = Err((Gap::Unreadable, "what hangs on it is not JSON"));
+        }
     }
 
     /// Whether something of it was left out that somebody may read.

@@ -5,5 +5,6 @@ mod frames;
 mod server;
 mod silent;
 mod stage;
+mod threads;
 mod told;
 mod writing;

@@ -64,27 +64,28 @@ impl Timeline for OpenWebUi {
         get(self.channel(channel, &rest), Sink::MemoryOrId(budget::HISTORY_BODY_BYTES))
     }
 
-    fn threads(&self, body: &[u8], each: &mut dyn FnMut(&str, u64)) {
+    fn threads(&self, body: &[u8], each: &mut dyn FnMut(&str, u64, u64)) {
         for row in json::rows(body).flatten() {
             let latest = json::member(row, "latest_reply_at").and_then(|at| at.parse().ok());
-            let parent = json::member(row, "id").and_then(json::string);
-            if let (Some(parent), Some(latest)) = (parent, latest) {
-                each(&parent, latest);
+            let parent = rows::id(row);
+            let time = parent.as_deref().and_then(|parent| self.time(parent));
+            if let (Some(parent), Some(time), Some(latest)) = (parent, time, latest) {
+                each(bare(&parent), time, latest);
             }
         }
     }
 
     fn detail(&self, channel: &str, id: &str) -> Request {
         let url = self.channel(channel, &format!("/messages/{}/data", percent(bare(id))));
-        get(url, Sink::Memory(budget::SMALL_BODY_BYTES))
+        // what files hold may be copied into it
+        get(url, Sink::Memory(budget::HISTORY_BODY_BYTES))
     }
 
-    fn detailed(&self, body: &[u8], message: &mut Incoming<'_>) {
-        message.has_more = false;
+    fn detailed(&self, body: &[u8], message: &mut Incoming<'_>) -> bool {
         let text = std::str::from_utf8(body).ok().filter(|text| json::scan(text).is_ok());
-        if let Some(data) = text {
-            rows::detail(data, message);
-        }
+        let Some(data) = text else { return false };
+        rows::detail(data, message);
         message.asks_nothing |= message.text.trim().is_empty() && message.attachments.is_empty();
+        true
     }
 }

@@ -59,7 +59,7 @@ fn what_was_said_while_away_is_answered_in_order_the_oldest_first_over_many_page
     let wanted: Vec<String> = (0..500).map(|n| format!("word {n}")).collect();
     assert_eq!(stage.heard(), wanted);
     assert!(stage.turns.iter().all(|turn| turn.replayed));
-    assert!(stage.server.reads < 120, "{} pages were read", stage.server.reads);
+    assert!(stage.server.reads < 130, "{} pages were read", stage.server.reads);
     assert_eq!(stage.status().gaps, 0);
 }
 
