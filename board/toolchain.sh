@@ -21,12 +21,13 @@ encoded() {
     echo "${all[*]}"
 }
 
-# flags TARGET: what rustc wants beyond, a flag a line. Nothing unwinds (panic = "abort"), so no table for it.
+# flags TARGET: what rustc wants beyond, a flag a line. Nothing unwinds (panic = "abort"), so no table for it. On MIPS a panic says
+# its file alone: its lines and columns are 15 kB.
 flags() {
     case $1 in
     # without relocation-model the result is a static-pie with text relocations, which jumps to nowhere. The cfg is libc's own:
     # without it its timerfd_settime is musl's for 32-bit times, rustix hands that 64-bit ones, and every timer is disarmed
-    mipsel-*) printf '%s\n' --cfg=libc_unstable_musl_v1_2 -Cforce-unwind-tables=no -Crelocation-model=static -Ctarget-feature=+crt-static ;;
+    mipsel-*) printf '%s\n' --cfg=libc_unstable_musl_v1_2 -Zlocation-detail=file -Cforce-unwind-tables=no -Crelocation-model=static -Ctarget-feature=+crt-static ;;
     # every ARMv7 runs Thumb-2, which is a quarter shorter; rustc warns that the feature's name may change
     armv7-*) printf '%s\n' -Cforce-unwind-tables=no -Ctarget-feature=+crt-static,+thumb-mode ;;
     *) printf '%s\n' -Cforce-unwind-tables=no -Ctarget-feature=+crt-static ;;
@@ -129,7 +130,7 @@ distribution_tools() {
 }
 
 # a stable compiler builds std only when it is told that it may: RUSTC_BOOTSTRAP. The features leave out what prints a backtrace:
-# without symbols it says nothing, and a panic says its file and line without it. Without link-self-contained=no it looks for
+# without symbols it says nothing, and a panic says where it was without it. Without link-self-contained=no it looks for
 # start files that only a rustup component has. 69: its tools are not to be had.
 build_by_distribution() {
     local last=(-C link-self-contained=no)
