@@ -209,7 +209,7 @@ fn open_webui(dialect: &dyn Dialect, bytes: &[u8]) {
         Row::Message(incoming, _) => read(&incoming),
         Row::Unreadable(id, _) => assert!(id.is_none_or(|id| timeline.time(&id).is_some())),
     });
-    timeline.threads(bytes, &mut |_, _| {});
+    timeline.threads(bytes, &mut |_, _, _| {});
     timeline.detailed(bytes, &mut Incoming::default());
     dialect.channel_rows(bytes, &mut |row| {
         if let Ok(row) = row {
