@@ -100,7 +100,7 @@ pub const CHANNELS_SHARED: usize = 160;
 pub const CHANNELS_LEAST: usize = 64;
 /// What a channel is planned with: its row, its conversation, two places, the beginning of its lane. A link whose channels
 /// have longer ids and names joins fewer.
-pub const CHANNEL_BYTES: usize = 1184;
+pub const CHANNEL_BYTES: usize = 1208;
 /// Links of one daemon.
 pub const LINKS: usize = 256;
 /// Accounts of which is remembered when the next sign-in may be sent: those of all links, and as many that were left lately.
@@ -140,7 +140,7 @@ pub const OUTBOX_POSTS: usize = 64;
 /// them.
 pub const OUTBOX_BYTES: usize = 256 * 1024;
 /// The same for all links of a daemon that has several: each has its part, `OUTBOX_LEAST_BYTES` at least.
-pub const OUTBOXES_BYTES: usize = 92 * 1024;
+pub const OUTBOXES_BYTES: usize = 88 * 1024;
 /// Room for the longest post that a guild takes, 4,000 UTF-16 units of three bytes, and what belongs to it.
 pub const OUTBOX_LEAST_BYTES: usize = 16 * 1024;
 /// Replies that the guild refused for good, kept for each link: a whole outbox that is refused, as where a channel is

@@ -39,7 +39,7 @@ pub struct Lane {
     /// The cursor's `before` is no message before it, but as far as the last whole reading came.
     pinned: bool,
     /// Where a whole reading ended that the cursor has not reached.
-    whole: Option<String>,
+    whole: Option<Box<str>>,
     following: bool,
     dropped: bool,
     /// The first and the last message for which there was no room; history has to list them.
@@ -148,7 +148,7 @@ impl Lane {
             self.cursor.before.clone_from(&self.cursor.id);
             self.whole = None;
         } else if self.whole.is_none() {
-            self.whole.clone_from(&self.read.id);
+            self.whole = self.read.id.as_deref().map(Box::from);
         }
     }
 
@@ -481,8 +481,8 @@ impl Lane {
         if !self.pinned {
             return self.cursor.step(&id);
         }
-        if self.whole.as_ref() == Some(&id) {
-            self.cursor.before = self.whole.take();
+        if self.whole.as_deref() == Some(id.as_str()) {
+            self.cursor.before = self.whole.take().map(String::from);
         }
         self.cursor.id = Some(id);
     }

@@ -34,7 +34,7 @@ pub struct Channel {
     /// We are to find out whether we are in its room.
     pub probe_due: bool,
     /// Where reading goes on, where history is listed newest first and more of it is there.
-    pub hint: Option<Hint>,
+    pub hint: Option<Box<Hint>>,
     /// More of such a history is there than was read.
     pub in_parts: bool,
     /// Proven on the present connection, and when.

@@ -85,7 +85,7 @@ impl Link {
             let sought = channel.row.last != Newest::Nothing && !self.is_known(channel);
             let deep = sought || !channel.baseline || channel.in_parts || !channel.lane.following();
             let to = To { after, whole, newest, sought, threads, passed, deep, most_bytes };
-            Walk::to(page, &self.seat.agent.id, to, channel.hint.clone())
+            Walk::to(page, &self.seat.agent.id, to, channel.hint.as_deref().cloned())
         };
         walk.sent = Some(now);
         Some(walk)
@@ -173,7 +173,7 @@ impl Link {
         channel.failing_since = None;
         channel.in_parts = brought.full || walk.upto.is_some();
         if channel.in_parts {
-            channel.hint = walk.hint(upto, rows, !brought.full);
+            channel.hint = walk.hint(upto, rows, !brought.full).map(Box::new);
             channel.wanted = true;
         } else if channel.doubts == page.doubts {
             self.read_to_end(at, &page, walk.sent.unwrap_or(sent), false);
