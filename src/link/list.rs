@@ -6,6 +6,7 @@ use super::channel::{Channel, Gate, Seek};
 use super::gaps::Missing;
 use super::history::FAILED_MS;
 use super::recall::Recall;
+use super::timeline::pin;
 use super::{Link, State, in_channel};
 use crate::budget;
 use crate::call::Answer;
@@ -183,7 +184,7 @@ impl Link {
             let recall = (self.lost_places && !self.listed_once).then(Recall::default);
             if let Some(place) = self.first_place(&row.last, later_than_ms) {
                 let mut channel = Channel::new(&guild, row, place, Gate::Open);
-                self.pin(&mut channel);
+                pin(&mut channel, &*self.dialect);
                 self.keep_cursor(&channel, step);
                 channel.gate = Gate::Storing(step.awaited());
                 self.channels.push(channel);
@@ -207,7 +208,7 @@ impl Link {
                 }
             }
         };
-        self.pin(&mut channel);
+        pin(&mut channel, &*self.dialect);
         if matches!(channel.gate, Gate::Open) {
             self.keep_cursor(&channel, step);
             channel.gate = Gate::Storing(step.awaited());

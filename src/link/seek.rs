@@ -6,6 +6,7 @@ use super::channel::{Gate, Seek};
 use super::gaps::Missing;
 use super::history::Brought;
 use super::recall::Recall;
+use super::timeline::pin;
 use crate::budget;
 use crate::call::Got;
 use crate::dialect::Row;
@@ -106,9 +107,8 @@ impl Link {
         for message in answered {
             self.was_answered(&id, message, step);
         }
-        let beginning = self.dialect.timeline().map(|timeline| timeline.place(0));
-        if let (Some(channel), Some(beginning)) = (self.channels.get_mut(at), beginning) {
-            channel.lane.pin(&beginning);
+        if let Some(channel) = self.channels.get_mut(at) {
+            pin(channel, &*self.dialect);
         }
         let Some(channel) = self.channels.get(at) else { return };
         self.keep_cursor(channel, step);

@@ -9,11 +9,18 @@ use super::history::Brought;
 use super::walk::{Step as Next, To, Walk};
 use crate::budget;
 use crate::call::Answer;
-use crate::dialect::{Newest, Row};
+use crate::dialect::{Dialect, Newest, Row};
 use crate::gap::Gap;
 use crate::lane::Place;
 use crate::moment::Moment;
 use crate::step::Step;
+
+/// Has a channel's cursor say as well how far all was given, where a time alone does not.
+pub(super) fn pin(channel: &mut Channel, dialect: &dyn Dialect) {
+    if let Some(timeline) = dialect.timeline() {
+        channel.lane.pin(&timeline.place(0));
+    }
+}
 
 impl Link {
     /// Whether a message, or all up to a place, is known in a channel.
@@ -53,13 +60,6 @@ impl Link {
             (true, None, _) | (false, _, Newest::Nothing | Newest::Unsaid) => None,
         };
         Some(Place { before: None, id })
-    }
-
-    /// Has a channel's cursor say as well how far all was given, where a time alone does not.
-    pub(super) fn pin(&self, channel: &mut Channel) {
-        if let Some(timeline) = self.dialect.timeline() {
-            channel.lane.pin(&timeline.place(0));
-        }
     }
 
     /// The walk that a channel asks for.
