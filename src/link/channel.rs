@@ -143,8 +143,8 @@ impl Channel {
     pub fn bytes_of(row: &ChannelRow) -> usize {
         let id = row.id.len();
         let last = if let Newest::Id(last) = &row.last { last.len() } else { 0 };
-        // cursor and place in history name two messages each
-        size_of::<Self>() + Lane::LEAST_BYTES + 3 * id + 2 * row.name.len() + 5 * last + GUILD_TWICE_BYTES
+        // cursor and place in history name two messages each, and a reading its end
+        size_of::<Self>() + Lane::LEAST_BYTES + 3 * id + 2 * row.name.len() + 6 * last + GUILD_TWICE_BYTES
     }
 
     /// What people know it as, as a line for them shows it: its name, which is the guild's text, or its id where it has none.
