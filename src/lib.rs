@@ -11,7 +11,8 @@
 //! The answer goes the same way back: agent → `io::agent` → *relay* → `io::http` → guild.
 //!
 //! # The one law
-//! After every `handle` or `tick`, `poll` until `None`; then wait for the next happening or for `deadline`.
+//! After every `handle` or `tick`, `poll` until `None`; then wait for the next happening or for `deadline`. [`relay`] says
+//! what may be handled together.
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 

@@ -1,5 +1,6 @@
 //! The daemon as one value. **The one law**: after every `handle` or `tick`, `poll` until `None`; then wait for
-//! the next happening or for `deadline`, whichever comes first.
+//! the next happening or for `deadline`, whichever comes first. Messages and agents' words that wait beside one another may
+//! be handled before one `poll`: what they want comes in their order.
 //!
 //! The relay routes and owns; what happens in a link, to a turn or to a post is decided in `link`, `inbox`, `outbox`.
 

@@ -1,5 +1,5 @@
 //! The loop: one thread that takes what happened, hands it to the relay and does what the relay asks for. It decides
-//! nothing. The one law is the relay's: after every happening, `poll` until `None`.
+//! nothing. The one law is the relay's: after every happening, or those that came together, `poll` until `None`.
 
 use super::agent::Agents;
 use super::clock::Alarm;
