@@ -1,6 +1,8 @@
 //! One channel's messages on their way to the agent: in the order of history where history was read, in the order of
 //! the socket behind it. It knows where the durable cursor stands and what is still open; it asks for nothing itself.
 
+mod whole;
+
 use crate::budget;
 use crate::message::{Author, Message};
 use std::collections::VecDeque;
@@ -127,29 +129,6 @@ impl Lane {
     #[must_use]
     pub fn read(&self) -> &Place {
         &self.read
-    }
-
-    /// From now on the cursor's `before` tells how far all was given: what was left out by a reading that did not come to its
-    /// end may stand behind that, however far. `beginning`: before every message.
-    pub fn pin(&mut self, beginning: &str) {
-        self.pinned = true;
-        if self.cursor.before.is_none() {
-            self.cursor.before = self.cursor.id.clone().or_else(|| Some(beginning.to_owned()));
-        }
-    }
-
-    /// All that is read is whole: nothing before it was left out.
-    pub fn read_whole(&mut self) {
-        if !self.pinned || !self.following || self.read.id.is_none() {
-            return;
-        }
-        if self.read.id == self.cursor.id {
-            self.cursor_moved |= self.cursor.before != self.cursor.id;
-            self.cursor.before.clone_from(&self.cursor.id);
-            self.whole = None;
-        } else if self.whole.is_none() {
-            self.whole = self.read.id.as_deref().map(Box::from);
-        }
     }
 
     /// Whether the cursor moved since this was last asked.
@@ -473,18 +452,6 @@ impl Lane {
         if self.entries.is_empty() && self.entries.capacity() > 4 {
             self.entries.shrink_to(4);
         }
-    }
-
-    /// The cursor moves past a message.
-    fn pass(&mut self, id: String) {
-        self.cursor_moved = true;
-        if !self.pinned {
-            return self.cursor.step(&id);
-        }
-        if self.whole.as_deref() == Some(id.as_str()) {
-            self.cursor.before = self.whole.take().map(String::from);
-        }
-        self.cursor.id = Some(id);
     }
 
     /// A channel that is busier than history may be asked about: the oldest of what the socket brought in one unbroken
