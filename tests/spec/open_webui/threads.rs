@@ -2,6 +2,7 @@
 
 use super::server::ALICE;
 use super::stage::Stage;
+use super::told::away_from_an_old_thread;
 use serde_json::{Value, json};
 
 /// Alice says so many words while the agent is away, and then answers each in its thread.
@@ -71,16 +72,8 @@ fn more_threads_than_are_remembered_are_all_read_and_none_for_each_round() {
 #[test]
 fn a_reply_in_a_far_older_thread_is_looked_for_once_whatever_comes_of_it() {
     for (others, gone, gaps) in [(300, false, 0), (300, true, 0), (2_300, false, 1)] {
-        let mut stage = Stage::new();
-        let old = stage.server.say("general", ALICE, "old", None);
-        (0..others).for_each(|n| drop(stage.server.say("general", "hook", &format!("row {n}"), None)));
-        stage.run_live();
-        stage.cut = true;
-        stage.drop_lines();
-        stage.run(1_000);
-        stage.server.say("general", ALICE, "to the old one", Some(&old));
+        let (mut stage, old) = away_from_an_old_thread(others);
         stage.server.channels[0].messages.retain(|message| !gone || message.id != old);
-        stage.cut = false;
         stage.run(200_000);
         assert_eq!((stage.heard().len(), stage.status().gaps), (usize::from(!gone && gaps == 0), gaps));
         let reads = stage.server.reads;

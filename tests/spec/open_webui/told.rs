@@ -107,7 +107,7 @@ fn replies_in_threads_that_came_while_away_are_found_through_their_parents() {
 }
 
 /// A message, so many others, and a reply in its thread that comes while the agent is away.
-fn away_from_an_old_thread(others: usize) -> (Stage, String) {
+pub fn away_from_an_old_thread(others: usize) -> (Stage, String) {
     let mut stage = Stage::new();
     let old = stage.server.say("general", ALICE, "old parent", None);
     (0..others).for_each(|n| drop(stage.server.say("general", "hook", &format!("row {n}"), None)));
