@@ -3,7 +3,7 @@
 //! [`Lossy`].
 
 use crate::io::clock;
-use crate::io::lossy::Lossy;
+use crate::io::lossy::{IN_ROUND, Lossy, Shared};
 use crate::io::syslog::{self, Syslog};
 use crate::moment::rfc3339_millis;
 use crate::reason::Reason;
@@ -46,10 +46,11 @@ pub fn start(wish: &Wish) {
     };
     let levels = syslog.is_some() || wish.journal.as_deref().is_some_and(is_stderr);
     let mut builder = env_logger::Builder::new();
-    builder.target(Target::Pipe(match syslog {
+    let way = Shared::new(match syslog {
         Some(syslog) => Box::new(Lossy::new(syslog)),
-        None => Box::new(Lossy::new(std::io::stderr())),
-    }));
+        None => Box::new(Lossy::new(std::io::stderr()).gathering(&IN_ROUND)),
+    });
+    builder.target(Target::Pipe(Box::new(way.clone())));
     builder.filter_level(LevelFilter::Info).format(move |out, record| {
         let said = plain(&record.args().to_string());
         if levels {
@@ -64,9 +65,12 @@ pub fn start(wish: &Wish) {
     let logger = builder.build();
     log::set_max_level(logger.filter());
     // a second start keeps the first logger, which is as good
-    let _ = log::set_boxed_logger(Box::new(Own(logger)));
+    let _ = log::set_boxed_logger(Box::new(Own { logger, way }));
     // the last words go the same way: a full pipe must not keep a daemon that failed from ending
-    std::panic::set_hook(Box::new(|panic| log::error!("{panic}")));
+    std::panic::set_hook(Box::new(|panic| {
+        log::error!("{panic}");
+        log::logger().flush();
+    }));
     if let Some(complaint) = complaint {
         log::warn!("{}: {complaint}", Reason::CfgFault);
     }
@@ -83,21 +87,24 @@ fn system_log(place: &str) -> Result<Syslog, String> {
 }
 
 /// Lets this program's records through and no other's.
-struct Own(env_logger::Logger);
+struct Own {
+    logger: env_logger::Logger,
+    way: Shared,
+}
 
 impl Log for Own {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
-        is_ours(metadata.target()) && self.0.enabled(metadata)
+        is_ours(metadata.target()) && self.logger.enabled(metadata)
     }
 
     fn log(&self, record: &Record<'_>) {
         if is_ours(record.target()) {
-            self.0.log(record);
+            self.logger.log(record);
         }
     }
 
     fn flush(&self) {
-        self.0.flush();
+        self.way.write_gathered();
     }
 }
 

@@ -12,7 +12,7 @@ use super::process::{self, Heap};
 use super::tls::Rules;
 use super::websocket::Lines;
 use super::windows::Windows;
-use super::{Happening, Post, Seen, Watcher, clock, signals, steps};
+use super::{Happening, Post, Seen, Watcher, clock, lossy, signals, steps};
 use crate::budget;
 use crate::budget::ceiling::Pressure;
 use crate::moment::{Moment, Now, sooner};
@@ -150,6 +150,7 @@ impl Shell {
         self.manager.ready();
         while !self.ended {
             let happening = self.next(happenings).await;
+            lossy::begin_round();
             let now = clock::now();
             if let Some(happening) = happening {
                 self.take_all(happening, happenings, now);
@@ -165,6 +166,7 @@ impl Shell {
             self.perform();
             self.weigh(now);
             self.manager.tick(now.at, || self.relay.status(now));
+            lossy::end_round();
         }
     }
 

@@ -4,6 +4,7 @@ use guild_bridge::io::clock;
 use guild_bridge::io::lossy::{Lossy, dropped};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// One line, as a logger gives it: by one write.
 fn line(log: &mut Lossy<UnixStream>, text: &str) {
@@ -56,4 +57,37 @@ fn a_reader_that_is_gone_is_no_fault() {
     let mut log = Lossy::new(ours);
     line(&mut log, "hello?");
     line(&mut log, "hello?");
+}
+
+#[test]
+fn lines_of_one_round_are_written_together_and_those_before_a_longer_one_first() {
+    static IN_ROUND: AtomicBool = AtomicBool::new(true);
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut log = Lossy::new(ours).gathering(&IN_ROUND);
+    line(&mut log, "one");
+    line(&mut log, "two");
+    assert_eq!(read(&theirs), "");
+    log.flush().unwrap();
+    assert_eq!(read(&theirs), "one\ntwo\n");
+    line(&mut log, "three");
+    line(&mut log, &"x".repeat(4_093));
+    assert_eq!(read(&theirs), "three\n", "no more is gathered than a pipe takes at once");
+    IN_ROUND.store(false, Ordering::Relaxed);
+    line(&mut log, "four");
+    assert_eq!(read(&theirs), format!("{}\nfour\n", "x".repeat(4_093)));
+}
+
+#[test]
+fn each_line_that_was_gathered_and_not_taken_is_counted() {
+    static IN_ROUND: AtomicBool = AtomicBool::new(true);
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let mut log = Lossy::new(ours).gathering(&IN_ROUND);
+    (0..20_000).for_each(|n| line(&mut log, &format!("line {n}")));
+    log.flush().unwrap();
+    let text = read(&theirs);
+    let lost = 20_000 - text.lines().count();
+    assert!(lost > 0 && text.lines().enumerate().all(|(n, line)| line == format!("line {n}")), "{lost}");
+    line(&mut log, "again");
+    log.flush().unwrap();
+    assert!(read(&theirs).starts_with(&format!("{lost} line(s) of this log were dropped here")));
 }
