@@ -3,10 +3,16 @@
 use crate::journal::{Failed, Files, segment};
 use crate::reason::Reason;
 use rustix::fs::{FlockOperation, OFlags};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+
+/// A lock that is held, and which file it is.
+struct Lock {
+    _file: File,
+    id: (u64, u64),
+}
 
 /// Files of a journal that are looked at: one of ours has some ten. What else is in the directory does not count.
 const NAMES: usize = 4096;
@@ -15,7 +21,7 @@ const NAMES: usize = 4096;
 pub(super) struct RealFiles {
     directory: PathBuf,
     /// Held while the daemon runs.
-    lock: Option<File>,
+    lock: Option<Lock>,
     open: Option<File>,
 }
 
@@ -36,7 +42,10 @@ impl RealFiles {
     fn lock(&mut self) -> Result<Option<String>, Error> {
         prepare(&self.directory)?;
         match lock(&self.directory)? {
-            Locked::Ours(lock) => self.lock = Some(lock),
+            Locked::Ours(file) => {
+                let id = id(&file.metadata()?);
+                self.lock = Some(Lock { _file: file, id });
+            }
             Locked::Theirs(pid) => {
                 return Ok(Some(format!("{} is in use by another guild-bridge{pid}", self.directory.display())));
             }
@@ -46,9 +55,8 @@ impl RealFiles {
 
     /// Whether the lock that is held is the one in the directory, and not that of a directory that was removed.
     fn is_locked(&self) -> bool {
-        let here = std::fs::metadata(self.directory.join("lock")).map(|lock| (lock.dev(), lock.ino()));
-        let held = self.lock.as_ref().and_then(|lock| lock.metadata().ok()).map(|lock| (lock.dev(), lock.ino()));
-        held.is_some() && here.ok() == held
+        let held = self.lock.as_ref().map(|lock| lock.id);
+        held.is_some() && std::fs::metadata(self.directory.join("lock")).ok().map(|lock| id(&lock)) == held
     }
 
     fn failed(&self, path: &Path, error: &Error) -> Failed {
@@ -166,6 +174,11 @@ impl Files for RealFiles {
         self.ready()?;
         self.done(name, std::fs::remove_file(self.directory.join(name)))
     }
+}
+
+/// Which file it is: while it is open no other has the same.
+fn id(file: &Metadata) -> (u64, u64) {
+    (file.dev(), file.ino())
 }
 
 fn flags(flags: OFlags) -> i32 {
