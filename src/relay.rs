@@ -62,6 +62,8 @@ pub struct Relay {
     sheds: u64,
     /// Messages that were let go then.
     let_go: u64,
+    /// Something happened since the last `poll`: what follows from it is still to be done.
+    stirred: Option<Now>,
 }
 
 impl Relay {
@@ -87,6 +89,7 @@ impl Relay {
             pressure: Pressure::Easy,
             sheds: 0,
             let_go: 0,
+            stirred: None,
         };
         relay.settings.state = settings.state;
         let plan = relay.plan(settings);
@@ -107,7 +110,7 @@ impl Relay {
             Input::Control(client, command) => self.control(client, command, now),
             Input::Heap { used, limit } => self.heap(used, limit, now),
         }
-        self.work(now);
+        self.stirred = Some(now);
     }
 
     /// Time passed.
@@ -119,11 +122,14 @@ impl Relay {
                 }
             });
         }
-        self.work(now);
+        self.stirred = Some(now);
     }
 
     /// What is to be done, one at a time. What has to outlive the process comes first.
     pub fn poll(&mut self) -> Option<Output> {
+        if let Some(now) = self.stirred.take() {
+            self.work(now);
+        }
         let links = &self.links;
         if let Some(store) = self.ledger.flush(links) {
             return Some(store);
@@ -145,7 +151,7 @@ impl Relay {
         sooner(turns, self.stopping)
     }
 
-    /// After every happening: news, turns that are late, new turns, cursors, and the end if it is due.
+    /// After every happening, or those that came together: news, turns that are late, new turns, cursors, and the end if it is due.
     fn work(&mut self, now: Now) {
         self.pass_news(now);
         self.late_turns(now);
