@@ -151,7 +151,8 @@ impl Relay {
         sooner(turns, self.stopping)
     }
 
-    /// After every happening, or those that came together: news, turns that are late, new turns, cursors, and the end if it is due.
+    /// After every happening, or those that came together: news, turns that are late, new turns, cursors, and the end if it
+    /// is due.
     fn work(&mut self, now: Now) {
         self.pass_news(now);
         self.late_turns(now);

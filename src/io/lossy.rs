@@ -95,9 +95,7 @@ impl<W: Write + AsFd> Lossy<W> {
             Some([]) | None => self.put(line),
         }
     }
-}
 
-impl<W: Write + AsFd> Lossy<W> {
     /// Writes one line, or several, and counts those that were not taken.
     fn write_lines(&mut self, lines: &[u8]) {
         if !self.line(lines) || self.torn {

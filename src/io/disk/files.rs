@@ -8,12 +8,6 @@ use std::io::{Error, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-/// A lock that is held, and which file it is.
-struct Lock {
-    _file: File,
-    id: (u64, u64),
-}
-
 /// Files of a journal that are looked at: one of ours has some ten. What else is in the directory does not count.
 const NAMES: usize = 4096;
 
@@ -23,6 +17,12 @@ pub(super) struct RealFiles {
     /// Held while the daemon runs.
     lock: Option<Lock>,
     open: Option<File>,
+}
+
+/// A lock that is held, and which file it is.
+struct Lock {
+    _file: File,
+    id: (u64, u64),
 }
 
 impl RealFiles {
