@@ -113,6 +113,18 @@ pub const ID_BYTES: usize = 128;
 pub const NAME_BYTES: usize = 128;
 /// Messages of one link that wait in memory with their text; what history can refill waits there.
 pub const WINDOW_MESSAGES: usize = 64;
+/// The same where the socket is followed: it is not asked for what it brings. Further ones are left to history.
+pub const FOLLOWED_MESSAGES: usize = 192;
+/// From so many of them on, or half of the window's bytes, the socket is read no further while turns make room: what is
+/// under way in the loop still finds it.
+pub const HOLD_MESSAGES: usize = FOLLOWED_MESSAGES - 2 * HAPPENINGS;
+/// A socket is not read for so long at once, and then what finds no room is left to history.
+pub const HOLD_MS: u64 = 1_000;
+/// The same in all, while the window is not at rest; at most half of the guild's pingTimeout: a ping waits behind what is
+/// not read. Under the 5 s that the socket has to bring what history shows.
+pub const HOLDS_MS: u64 = 4_000;
+/// A window that was not full for so long is at rest.
+pub const HOLD_REST_MS: u64 = 1_000;
 /// Bytes of text that wait in memory for the one link of a daemon: below them another message is taken, which may pass
 /// them. Ids that wait for history or an open turn may take half as much.
 pub const WINDOW_BYTES: usize = 128 * 1024;

@@ -8,6 +8,8 @@ pub enum Gap {
     TurnFailed,
     /// What followed the cursor is not in history any more.
     HistoryCut,
+    /// What came faster than history may be asked about, by a socket that skipped messages.
+    Unchecked,
     /// Something of the journal could not be read at a start.
     JournalLost,
     /// A refused reply has no place among the letters any more.
@@ -35,6 +37,7 @@ impl Gap {
     pub const ALL: &'static [Gap] = &[
         Gap::TurnFailed,
         Gap::HistoryCut,
+        Gap::Unchecked,
         Gap::JournalLost,
         Gap::LettersFull,
         Gap::OutboxFull,
@@ -69,6 +72,10 @@ impl Gap {
         match self {
             Self::TurnFailed => ("turn_failed", "the agent failed three times at a message"),
             Self::HistoryCut => ("history_cut", "the guild had removed messages from history before they were read"),
+            Self::Unchecked => (
+                "unchecked",
+                "messages came faster than history may be asked about them, by a socket that was then found to skip some",
+            ),
             Self::JournalLost => (
                 "journal_lost",
                 "the journal could not be read whole at a start: replies may be lost, and what was said in a channel whose place is not found again",

@@ -43,6 +43,8 @@ pub struct Lane {
     /// Where a whole reading ended that the cursor has not reached.
     whole: Option<Box<str>>,
     following: bool,
+    /// It is followed because history was read to its end, and nothing was dropped since.
+    unbroken: bool,
     dropped: bool,
     /// The first and the last message for which there was no room; history has to list them.
     owed: [Option<String>; 2],
@@ -50,11 +52,40 @@ pub struct Lane {
     waiting_bytes: usize,
     /// Of the ids of all entries.
     id_bytes: usize,
+    trusted: Option<Trusted>,
+}
+
+/// What counts as settled without having been listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trusted {
+    /// The message before the first of it; none at the channel's beginning.
+    pub from: Option<String>,
+    /// So many messages.
+    pub count: u64,
 }
 
 struct Entry {
-    id: String,
+    id: Box<str>,
+    /// Of the id: most others are told from it without a look at them.
+    mark: u32,
     what: What,
+}
+
+impl Entry {
+    fn new(id: &str, what: What) -> Self {
+        Self { id: id.into(), mark: mark(id), what }
+    }
+
+    fn is(&self, id: &str, mark: u32) -> bool {
+        self.mark == mark && *self.id == *id
+    }
+}
+
+/// Ids of one guild differ at their ends.
+fn mark(id: &str) -> u32 {
+    let bytes = id.as_bytes();
+    let end = bytes.get(bytes.len().saturating_sub(8)..).unwrap_or_default();
+    end.iter().fold(0, |mark, byte| mark.rotate_left(5) ^ u32::from(*byte))
 }
 
 enum What {
@@ -111,11 +142,13 @@ impl Lane {
             pinned: false,
             whole: None,
             following: false,
+            unbroken: false,
             dropped: false,
             owed: [None, None],
             waiting: 0,
             waiting_bytes: 0,
             id_bytes: 0,
+            trusted: None,
         }
     }
 
@@ -144,7 +177,7 @@ impl Lane {
 
     /// A new connection, or a doubt: what the socket brings waits until history was read to its end.
     pub fn reread(&mut self) {
-        self.following = false;
+        (self.following, self.unbroken) = (false, false);
         self.old = self.unsettled_entries();
     }
 
@@ -191,23 +224,28 @@ impl Lane {
     /// The newest message known here.
     #[must_use]
     pub fn newest(&self) -> Option<&str> {
-        self.entries.back().map(|entry| entry.id.as_str()).or(self.read.id.as_deref())
+        self.entries.back().map(|entry| &*entry.id).or(self.read.id.as_deref())
     }
 
     /// Whether a message stands in this lane.
     #[must_use]
     pub fn holds(&self, id: &str) -> bool {
-        self.entries.iter().rev().any(|entry| entry.id == id) || self.read.id.as_deref() == Some(id)
+        self.place_of(id).is_some() || self.read.id.as_deref() == Some(id)
+    }
+
+    fn place_of(&self, id: &str) -> Option<usize> {
+        let mark = mark(id);
+        self.entries.iter().position(|entry| entry.is(id, mark))
     }
 
     /// Ids that stand in this lane or end what was read, the newest first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().rev().map(|entry| entry.id.as_str()).chain(self.read.id.as_deref())
+        self.entries.iter().rev().map(|entry| &*entry.id).chain(self.read.id.as_deref())
     }
 
     /// Ids that history has not listed yet.
     pub fn unsettled_ids(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().skip(self.settled).map(|entry| entry.id.as_str())
+        self.entries.iter().skip(self.settled).map(|entry| &*entry.id)
     }
 
     /// Whether the lane can take another message while its oldest is still open; `crowded`: all lanes of its link together
@@ -245,18 +283,19 @@ impl Lane {
         let heard: Vec<&Entry> = heard.collect();
         let [first, last] = &mut self.owed;
         if let (Some(oldest), Some(newest)) = (heard.first(), heard.last()) {
-            first.get_or_insert_with(|| oldest.id.clone());
-            *last = Some(newest.id.clone());
+            first.get_or_insert_with(|| oldest.id.to_string());
+            *last = Some(newest.id.to_string());
         }
         let owed = std::mem::take(&mut self.owed);
-        let (cursor_moved, pinned) = (self.cursor_moved, self.pinned);
-        *self = Self { owed, cursor_moved, pinned, ..Self::at(self.cursor.clone()) };
+        let (cursor_moved, pinned, trusted) = (self.cursor_moved, self.pinned, self.trusted.take());
+        *self = Self { owed, cursor_moved, pinned, trusted, ..Self::at(self.cursor.clone()) };
         gone
     }
 
     /// The place is gone from history: reading goes on with the oldest that is kept.
     pub fn begin_anew(&mut self) {
         self.read = Place::default();
+        self.unbroken = false;
     }
 
     /// History cannot be read: what the socket brings is given on all the same.
@@ -269,16 +308,15 @@ impl Lane {
     pub fn heard(&mut self, id: &str, message: Option<Box<Message>>) {
         self.count(message.as_deref());
         self.make_room(id);
-        self.entries.push_back(Entry { id: id.to_owned(), what: What::of(message, false) });
+        self.entries.push_back(Entry::new(id, What::of(message, false)));
         if self.following {
             self.ready = self.entries.len();
         }
-        self.trust();
     }
 
     /// The socket brought a message for which there is no room: history will bring it again.
     pub fn overflowed(&mut self, id: &str) {
-        self.following = false;
+        (self.following, self.unbroken) = (false, false);
         self.dropped = true;
         let [first, last] = &mut self.owed;
         first.get_or_insert_with(|| id.to_owned());
@@ -302,7 +340,7 @@ impl Lane {
 
     /// History lists a message that stands in this lane already, or was done before (`known`).
     pub fn listed_known(&mut self, id: &str) -> bool {
-        match self.entries.iter().position(|entry| entry.id == id) {
+        match self.place_of(id) {
             Some(at) if at < self.settled => {}
             Some(at) => {
                 if let Some(entry) = self.entries.remove(at) {
@@ -323,7 +361,7 @@ impl Lane {
     pub fn listed(&mut self, id: &str, message: Option<Box<Message>>) {
         self.count(message.as_deref());
         self.make_room(id);
-        self.entries.insert(self.settled, Entry { id: id.to_owned(), what: What::of(message, true) });
+        self.entries.insert(self.settled, Entry::new(id, What::of(message, true)));
         self.ready += 1;
         self.settle(id);
         self.advance();
@@ -332,7 +370,7 @@ impl Lane {
     /// History lists a message whose turn is open, begun before its channel left the list.
     pub fn listed_open(&mut self, id: &str) {
         self.make_room(id);
-        self.entries.insert(self.settled, Entry { id: id.to_owned(), what: What::Open });
+        self.entries.insert(self.settled, Entry::new(id, What::Open));
         self.ready += 1;
         self.settle(id);
     }
@@ -343,6 +381,7 @@ impl Lane {
         let lost = !self.dropped && std::mem::take(&mut self.owed).iter().any(Option::is_some);
         let unlisted = self.forget_unlisted();
         self.following = !self.dropped;
+        self.unbroken = self.following;
         if self.following {
             self.ready = self.entries.len();
         }
@@ -380,14 +419,14 @@ impl Lane {
     #[must_use]
     pub fn next(&self, busy: &dyn Fn(Option<&str>) -> bool) -> Option<&str> {
         self.entries.iter().take(self.ready).find_map(|entry| match &entry.what {
-            What::Waiting { message, .. } if !busy(message.thread.as_deref()) => Some(entry.id.as_str()),
+            What::Waiting { message, .. } if !busy(message.thread.as_deref()) => Some(&*entry.id),
             What::Waiting { .. } | What::Open | What::Done => None,
         })
     }
 
     /// Gives a message out; whether it came from history is beside it.
     pub fn give(&mut self, id: &str) -> Option<(Box<Message>, bool)> {
-        let entry = self.entries.iter_mut().find(|entry| entry.id == id)?;
+        let entry = self.place_of(id).and_then(|at| self.entries.get_mut(at))?;
         match std::mem::replace(&mut entry.what, What::Open) {
             What::Waiting { message, replayed } => {
                 self.waiting -= 1;
@@ -403,7 +442,7 @@ impl Lane {
 
     /// A message's turn ended.
     pub fn done(&mut self, id: &str) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.id == id) {
+        if let Some(entry) = self.place_of(id).and_then(|at| self.entries.get_mut(at)) {
             entry.what = What::Done;
         }
         self.advance();
@@ -411,18 +450,18 @@ impl Lane {
 
     /// Ids whose turn ended while the cursor still stands before them.
     pub fn done_ids(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().filter(|entry| matches!(entry.what, What::Done)).map(|entry| entry.id.as_str())
+        self.entries.iter().filter(|entry| matches!(entry.what, What::Done)).map(|entry| &*entry.id)
     }
 
     /// Ids whose turn is open.
     pub fn open_ids(&self) -> impl Iterator<Item = &str> {
-        self.entries.iter().filter(|entry| matches!(entry.what, What::Open)).map(|entry| entry.id.as_str())
+        self.entries.iter().filter(|entry| matches!(entry.what, What::Open)).map(|entry| &*entry.id)
     }
 
     /// Ids that wait for a turn.
     pub fn waiting_ids(&self) -> impl Iterator<Item = &str> {
         let waits = |entry: &&Entry| matches!(entry.what, What::Waiting { .. });
-        self.entries.iter().filter(waits).map(|entry| entry.id.as_str())
+        self.entries.iter().filter(waits).map(|entry| &*entry.id)
     }
 
     fn count(&mut self, message: Option<&Message>) {
@@ -446,7 +485,7 @@ impl Lane {
                 self.id_bytes -= entry.id.len();
                 self.settled -= 1;
                 self.ready = self.ready.saturating_sub(1);
-                self.pass(entry.id);
+                self.pass(entry.id.into());
             }
         }
         if self.entries.is_empty() && self.entries.capacity() > 4 {
@@ -454,18 +493,35 @@ impl Lane {
         }
     }
 
-    /// A channel that is busier than history may be asked about: the oldest of what the socket brought in one unbroken
-    /// stream counts as settled. What the socket skipped before it is not looked for any more: what is settled behind an
-    /// open turn does not make a channel busy.
-    fn trust(&mut self) {
-        while self.following && self.old == 0 && self.unsettled_entries() > budget::CHANNEL_ENTRIES {
+    /// The oldest of what the socket brought in one unbroken stream counts as settled, while more than `leave` are not: history
+    /// may not be asked about all that a busy channel says. What the socket skipped before it is not looked for any more.
+    /// What is settled behind an open turn does not make a channel busy.
+    pub fn trust(&mut self, leave: usize) {
+        while self.unbroken && self.old == 0 && self.unsettled_entries() > leave {
             let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { return };
+            let trusted = self.trusted.get_or_insert_with(|| Trusted { from: self.read.id.clone(), count: 0 });
+            trusted.count += 1;
             self.settle(&id);
             self.advance();
             if self.entries.front().is_some_and(|entry| !matches!(entry.what, What::Done)) {
-                return;
+                break;
             }
         }
+        if self.entries.len() < self.entries.capacity() / 2 {
+            self.entries.shrink_to(self.entries.len() + 8);
+        }
+    }
+
+    /// So many entries would go one by one if they were trusted: the first of them is done, and nothing stands before it.
+    #[must_use]
+    pub fn trustable(&self) -> usize {
+        let first = self.entries.front().is_some_and(|entry| matches!(entry.what, What::Done));
+        if self.unbroken && self.old == 0 && self.settled == 0 && first { self.entries.len() } else { 0 }
+    }
+
+    /// What was trusted on this connection, if anything: it is not looked at again.
+    pub fn take_trusted(&mut self) -> Option<Trusted> {
+        self.trusted.take()
     }
 }
 

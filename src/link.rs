@@ -10,6 +10,7 @@ pub mod channel;
 mod fellows;
 mod gaps;
 pub mod history;
+mod hold;
 mod intake;
 mod join_all;
 mod keep;
@@ -464,6 +465,7 @@ impl Link {
         self.post_on(step);
         self.write_on(step);
         self.send_on(step);
+        self.hold_on(step);
         self.note_day(step.now.at);
     }
 

@@ -153,6 +153,8 @@ pub enum Output {
     },
     /// Send one text frame: `Wire::Sent` or `Wire::Lost` follows.
     Send(Line, Box<str>),
+    /// Read no further from this WebSocket (true), or go on. What was read before may still come.
+    Hold(Line, bool),
     /// Close the WebSocket and say nothing more of it. These text frames are sent before the close frame, in order.
     HangUp(Line, Vec<Box<str>>),
     /// Make an HTTP call: `Input::Answer` follows.

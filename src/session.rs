@@ -40,6 +40,7 @@ enum State {
 struct Pings {
     heard: Moment,
     silence_ms: u64,
+    timeout_ms: u64,
 }
 
 /// What a frame meant.
@@ -152,6 +153,15 @@ impl Session {
         }
     }
 
+    /// How long a ping may wait for its pong.
+    #[must_use]
+    pub fn ping_timeout_ms(&self) -> u64 {
+        match self.state {
+            State::Dialling | State::Opening => 0,
+            State::Open { pings } | State::Connecting { pings } | State::Up { pings } => pings.timeout_ms,
+        }
+    }
+
     /// What the silence is called, once `deadline` passed.
     #[must_use]
     pub fn silence(&self, now: Moment) -> Option<Why> {
@@ -178,7 +188,7 @@ impl Session {
         match Handshake::read(handshake) {
             Ok(said) => {
                 let silence_ms = said.ping_interval_ms.saturating_add(said.ping_timeout_ms);
-                self.state = State::Open { pings: Pings { heard: now, silence_ms } };
+                self.state = State::Open { pings: Pings { heard: now, silence_ms, timeout_ms: said.ping_timeout_ms } };
                 Heard::Opened
             }
             Err(Malformed(why)) => over(Reason::NetProtocol, format!("the Engine.IO open packet is unreadable: {why}")),

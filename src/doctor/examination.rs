@@ -145,7 +145,7 @@ impl Examination {
                 Output::Send(..) if self.at == Some(Step::Engine) => {
                     self.good("the open packet came: Engine.IO v4".into(), Step::Connect);
                 }
-                Output::Send(..) | Output::HangUp(..) => {}
+                Output::Send(..) | Output::Hold(..) | Output::HangUp(..) => {}
                 Output::Ask(..)
                 | Output::Cancel(..)
                 | Output::Sent(..)

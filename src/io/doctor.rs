@@ -176,6 +176,7 @@ impl Ward {
             match output {
                 Output::Dial { line, url, guild } => self.lines.dial(line, url, guild),
                 Output::Send(line, text) => self.lines.send(line, text),
+                Output::Hold(line, held) => self.lines.hold(line, held),
                 Output::HangUp(line, last) => self.lines.hang_up(line, last),
                 Output::Call(ticket, call) => {
                     if let Err(answered) = self.workers.call(ticket, call) {

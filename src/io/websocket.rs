@@ -47,12 +47,16 @@ struct Open {
     orders: Sender<Order>,
     /// 101 was seen: a close frame makes sense.
     upgraded: Rc<Cell<bool>>,
+    /// Not read for now.
+    held: Rc<Cell<bool>>,
     task: Task<()>,
 }
 
 enum Order {
     Send(Box<str>),
     HangUp(Vec<Box<str>>),
+    /// It may be read again.
+    Go,
 }
 
 type Socket = WebSocketStream<Metered>;
@@ -87,16 +91,17 @@ impl Lines {
             let told = async move { drop(post.send(Happening::Lost(line, lost)).await) };
             return self.executor.spawn(told).detach();
         };
-        let (orders, inbox) = bounded(2);
-        let upgraded = Rc::new(Cell::new(false));
+        // a frame, a `Go`, and the end
+        let (orders, inbox) = bounded(3);
+        let (upgraded, held) = (Rc::new(Cell::new(false)), Rc::new(Cell::new(false)));
         let dial = open::Dial { url, rules, dns: self.dns.clone(), message_bytes: self.message_bytes };
-        let pump = Pump { line, desk: self.desk.clone(), inbox, upgraded: upgraded.clone() };
+        let pump = Pump { line, desk: self.desk.clone(), inbox, upgraded: upgraded.clone(), held: held.clone() };
         let alive = self.desk.tasks.borrow().clone();
         let task = self.executor.spawn(async move {
             pump.run(dial).await;
             drop(alive);
         });
-        self.desk.open.borrow_mut().insert(line, Open { orders, upgraded, task });
+        self.desk.open.borrow_mut().insert(line, Open { orders, upgraded, held, task });
     }
 
     /// Sends one text frame: `FrameSent` or `Lost` follows. A line that is over is passed over.
@@ -104,6 +109,17 @@ impl Lines {
         if let Some(open) = self.desk.open.borrow().get(&line) {
             let sent = open.orders.try_send(Order::Send(text));
             debug_assert!(sent.is_ok(), "one frame at a time");
+        }
+    }
+
+    /// Reads a line no further, or goes on. A line that is over is passed over.
+    pub fn hold(&self, line: Line, held: bool) {
+        if let Some(open) = self.desk.open.borrow().get(&line) {
+            open.held.set(held);
+            if !held && open.orders.is_empty() {
+                // any other order wakes it as well
+                let _ = open.orders.try_send(Order::Go);
+            }
         }
     }
 
@@ -164,6 +180,7 @@ struct Pump {
     desk: Rc<Desk>,
     inbox: Receiver<Order>,
     upgraded: Rc<Cell<bool>>,
+    held: Rc<Cell<bool>>,
 }
 
 /// What the task does next.
@@ -209,12 +226,18 @@ impl Pump {
         let mut heard = false;
         loop {
             let order = async { Turn::Order(self.inbox.recv().await.ok()) };
-            let frame = async { Turn::Frame(socket.next().await) };
+            let frame = async {
+                if self.held.get() {
+                    future::pending::<()>().await;
+                }
+                Turn::Frame(socket.next().await)
+            };
             let message = match future::or(order, frame).await {
                 Turn::Order(Some(Order::Send(text))) => match self.write(socket, text).await {
                     Ok(()) => continue,
                     Err(why) => return End::Lost(why.into()),
                 },
+                Turn::Order(Some(Order::Go)) => continue,
                 Turn::Order(Some(Order::HangUp(last))) => return End::HungUp(last),
                 Turn::Order(None) => return End::HungUp(Vec::new()),
                 Turn::Frame(Some(Ok(message))) => message,

@@ -159,6 +159,7 @@ impl Channel {
         self.probe_due = false;
         self.proven = None;
         self.misses = 0;
+        self.lane.take_trusted();
         self.doubt();
     }
 

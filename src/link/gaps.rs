@@ -49,6 +49,7 @@ impl Noted {
             }
             Gap::LettersFull => self.detail == detail,
             Gap::TurnFailed
+            | Gap::Unchecked
             | Gap::JournalLost
             | Gap::OutboxFull
             | Gap::Oversize
@@ -131,6 +132,7 @@ fn passes_over(gap: Gap) -> bool {
     match gap {
         Gap::TurnFailed | Gap::Oversize | Gap::Unreadable | Gap::BotBudget => true,
         Gap::HistoryCut
+        | Gap::Unchecked
         | Gap::JournalLost
         | Gap::LettersFull
         | Gap::OutboxFull

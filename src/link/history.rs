@@ -64,6 +64,11 @@ impl Reading {
         }
     }
 
+    /// The channel of which a page is under way.
+    pub fn page_of(&self) -> Option<usize> {
+        self.busy.then_some(self.turn)
+    }
+
     /// What was waited for until this moment is there.
     pub fn waits_no_more(&mut self, until: Option<Moment>) {
         self.not_before = self.not_before.filter(|at| Some(*at) != until);
@@ -101,6 +106,14 @@ impl Link {
         self.window_holds_less_than(1, 0)
     }
 
+    /// Room in the window for what a socket brings that is followed.
+    pub(super) fn has_room_to_follow(&self) -> bool {
+        match self.pressure {
+            Pressure::Easy => self.window_holds_less(budget::FOLLOWED_MESSAGES, self.seat.share.window_bytes, 0),
+            Pressure::Shed => self.has_room(),
+        }
+    }
+
     /// Room for what the next page brings. A walk to the place for each single message would be a long way.
     fn has_room_to_read(&self) -> bool {
         self.has_room() && (self.dialect.timeline().is_none() || self.has_ample_room())
@@ -126,19 +139,27 @@ impl Link {
 
     /// A part of the window, with so many bytes more.
     fn window_holds_less_than(&self, part: usize, more: usize) -> bool {
-        let (messages, bytes) = self.window();
-        let bytes = bytes + more;
         match self.pressure {
-            Pressure::Easy => messages < budget::WINDOW_MESSAGES / part && bytes < self.seat.share.window_bytes / part,
+            Pressure::Easy => {
+                self.window_holds_less(budget::WINDOW_MESSAGES / part, self.seat.share.window_bytes / part, more)
+            }
             // one at a time: nothing stands still while the heap is near its budget
-            Pressure::Shed => messages == 0,
+            Pressure::Shed => self.window().0 == 0,
         }
+    }
+
+    fn window_holds_less(&self, most: usize, most_bytes: usize, more: usize) -> bool {
+        let (messages, bytes) = self.window();
+        messages < most && bytes + more < most_bytes
     }
 
     /// Whether ids that wait for history or an open turn take as much as they may, over all channels.
     pub(super) fn crowded(&self) -> bool {
-        let held: usize = self.channels.iter().map(|channel| channel.lane.entries_bytes()).sum();
-        held >= self.seat.share.window_bytes / 2
+        self.entries_bytes() >= self.seat.share.window_bytes / 2
+    }
+
+    pub(super) fn entries_bytes(&self) -> usize {
+        self.channels.iter().map(|channel| channel.lane.entries_bytes()).sum()
     }
 
     /// Asks for the next page, if one is due.

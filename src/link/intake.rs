@@ -72,7 +72,7 @@ impl Link {
         }
         // what a lane that is not followed holds can only be given once history was read: it leaves room for that
         let following = channel.lane.following();
-        let room = if following { self.has_room() } else { self.has_room_to_hold(bytes) };
+        let room = if following { self.has_room_to_follow() } else { self.has_room_to_hold(bytes) };
         let crowded = self.crowded();
         let Some(channel) = self.channels.get_mut(at) else { return };
         if !room || !channel.lane.has_room(crowded) {
@@ -85,7 +85,32 @@ impl Link {
         self.seen.insert(&in_channel(&message.channel, id));
         if let Some(channel) = self.channels.get_mut(at) {
             channel.lane.heard(id, owned);
-            channel.wanted = channel.wanted || channel.lane.crowded();
+        }
+        self.make_room(at);
+    }
+
+    /// What history has not listed yet takes no more than its part: where it nears that, history is asked, at its pace; and
+    /// what is beyond that pace is trusted, the oldest of the channel that has most of it. Nothing is where the socket was
+    /// found to skip messages.
+    fn make_room(&mut self, at: usize) {
+        let (held, most) = (self.entries_bytes(), self.seat.share.window_bytes);
+        let Some(channel) = self.channels.get_mut(at) else { return };
+        channel.wanted = channel.wanted || channel.lane.crowded() || held >= most / 4;
+        if !matches!(&self.state, State::Up(live) if !live.missed) {
+            return;
+        }
+        // a page that is under way begins where its channel stood
+        let page = self.history.page_of();
+        if page != Some(at) {
+            channel.lane.trust(budget::CHANNEL_ENTRIES);
+        }
+        while self.entries_bytes() >= most / 8 * 3 {
+            let others = self.channels.iter().enumerate().filter(|(at, _)| page != Some(*at));
+            let longest = others.map(|(at, channel)| (channel.lane.trustable(), at)).max();
+            let Some((length @ 1.., at)) = longest else { return };
+            if let Some(channel) = self.channels.get_mut(at) {
+                channel.lane.trust(length - 1);
+            }
         }
     }
 

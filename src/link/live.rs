@@ -1,11 +1,14 @@
 //! The connection after CONNECT was answered: joins, proof, misses, and what follows from being deaf.
 
 use super::channel::{Channel, Gate};
+use super::gaps::Missing;
+use super::hold::Hold;
 use super::{Cable, DEAF_SESSIONS, Link, State, in_channel};
 use crate::backoff::{Class, Outcome};
 use crate::budget;
 use crate::codec::socket::Event;
 use crate::dialect::{ChannelRow, Heard, JoinAnswer};
+use crate::gap::Gap;
 use crate::moment::{Moment, sooner};
 use crate::reason::{Reason, Why};
 use crate::ring::Window;
@@ -44,6 +47,8 @@ pub struct Live {
     joins_told: bool,
     suspects: Vec<Suspect>,
     brought: Window,
+    /// Whether the socket is read.
+    pub(super) hold: Hold,
 }
 
 struct Suspect {
@@ -80,6 +85,7 @@ impl Link {
             joins_told: false,
             suspects: Vec::new(),
             brought: Window::new(budget::BROUGHT_IDS),
+            hold: Hold::default(),
         };
         self.enter(State::Up(Box::new(live)), now);
         for channel in &mut self.channels {
@@ -258,6 +264,12 @@ impl Link {
         }
     }
 
+    /// The socket was not read for so long: what it has to bring has so much more time.
+    pub(super) fn excuse(&mut self, ms: u64) {
+        let State::Up(live) = &mut self.state else { return };
+        live.suspects.iter_mut().for_each(|suspect| suspect.due = suspect.due.after_ms(ms));
+    }
+
     /// What it is in doubt of: history shows a message that the socket has not brought, and has a few seconds left to bring.
     pub(super) fn doubt_in_words(&self) -> Option<Why> {
         let State::Up(live) = &self.state else { return None };
@@ -272,7 +284,8 @@ impl Link {
         let idle = live.cable.frames.is_empty();
         let waits = self.channels.iter().filter(|_| idle && !self.join_waits(live));
         let joins = waits.fold(None, |soonest, channel| sooner(soonest, channel.deadline()));
-        let suspects = live.suspects.iter().map(|suspect| suspect.due).min();
+        let suspects = live.suspects.iter().filter(|_| !live.hold.is_on()).map(|suspect| suspect.due).min();
+        let suspects = sooner(suspects, live.hold.deadline());
         let soonest = sooner(sooner(live.cable.session.deadline(), joins), sooner(suspects, live.stable_at));
         let list = if self.listing() { None } else { Some(live.list_at) };
         let renew = sooner(self.renew_at(), live.keepalive_at);
@@ -311,7 +324,7 @@ impl Link {
         }
         let mut missed = Vec::new();
         live.suspects.retain(|suspect| {
-            let due = suspect.due <= now;
+            let due = suspect.due <= now && !live.hold.is_on();
             if due && !missed.contains(&suspect.channel) {
                 missed.push(suspect.channel.clone());
             }
@@ -326,9 +339,26 @@ impl Link {
         }
     }
 
+    /// What was taken from the socket alone may have gaps that nobody looks for any more.
+    fn doubt_what_was_trusted(&mut self) {
+        for at in 0..self.channels.len() {
+            let Some(channel) = self.channels.get_mut(at) else { return };
+            let Some(trusted) = channel.lane.take_trusted() else { continue };
+            let (id, to) = (channel.row.id.clone(), channel.lane.read().id.clone());
+            let detail = format!(
+                "{}: {} message(s) came faster than history may be asked, by a socket that was then found to skip some",
+                channel.name(),
+                trusted.count
+            );
+            let missing = Missing { channel: Some(&id), from: trusted.from.as_deref(), to: to.as_deref() };
+            self.gap(Gap::Unchecked, 1, missing, &detail);
+        }
+    }
+
     /// The socket did not bring what history shows. First: join again. Second: deaf.
     fn missed(&mut self, channel: &str, step: &mut Step<'_>) {
         let now = step.now.at;
+        self.doubt_what_was_trusted();
         let State::Up(live) = &mut self.state else { return };
         live.missed = true;
         let Some(channel) = self.channels.iter_mut().find(|at| at.row.id == channel) else { return };

@@ -5,7 +5,10 @@ use guild_bridge::lane::{Lane, Place};
 
 /// So many messages that ask for no turn are heard.
 fn hear(lane: &mut Lane, ids: std::ops::Range<usize>) {
-    ids.for_each(|id| lane.heard(&id.to_string(), None));
+    for id in ids {
+        lane.heard(&id.to_string(), None);
+        lane.trust(CHANNEL_ENTRIES);
+    }
 }
 
 fn cursor(lane: &Lane) -> Option<&str> {

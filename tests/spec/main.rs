@@ -29,6 +29,7 @@ mod folder;
 mod frames;
 mod fuzz;
 mod gaps;
+mod hold;
 mod http;
 mod inbox;
 mod journal;

@@ -89,6 +89,8 @@ pub struct World {
     order: u64,
     /// Lines that the relay has open, with whether a frame is on its way.
     lines: BTreeMap<Line, bool>,
+    /// What lines bring that are not read now, or were not until now.
+    unread: BTreeMap<Line, Unread>,
     /// Lines of this life that were hung up.
     left: BTreeSet<Line>,
     /// Which guild a line was dialled to.
@@ -108,6 +110,13 @@ pub struct World {
     /// The daemon stays ended until it is started.
     down: bool,
     planted: plant::Growth,
+}
+
+/// What a line brought while it was not read.
+#[derive(Default)]
+pub struct Unread {
+    held: bool,
+    waiting: VecDeque<Happening>,
 }
 
 impl World {
@@ -160,11 +169,41 @@ impl World {
         let queued = self.queue.keys().next().map(|(at, _)| (*at).max(self.at));
         let due = self.relay.as_ref().and_then(Relay::deadline).map(|due| self.story_time(due));
         let written = self.keeper.as_ref().and_then(Keeper::due).map(|due| self.story_time(due));
-        [queued, due, written].into_iter().flatten().min()
+        let unread = self.readable().map(|_| self.at);
+        [queued, due, written, unread].into_iter().flatten().min()
+    }
+
+    /// A line that is read again and has something left from before.
+    fn readable(&self) -> Option<Line> {
+        self.unread.iter().find(|(_, unread)| !unread.held && !unread.waiting.is_empty()).map(|(line, _)| *line)
+    }
+
+    /// What a line brings in its order, when it is read.
+    fn read(&mut self, happening: Happening) {
+        let line = match &happening {
+            Happening::Text(line, _) | Happening::Binary(line, _) | Happening::Lost(line, ..) => *line,
+            _ => return self.feed_planted(happening),
+        };
+        match self.unread.get_mut(&line).filter(|unread| unread.held || !unread.waiting.is_empty()) {
+            Some(unread) => unread.waiting.push_back(happening),
+            None => self.feed_planted(happening),
+        }
+    }
+
+    fn feed_planted(&mut self, happening: Happening) {
+        if let Some(happening) = self.planted_happening(happening) {
+            self.feed(happening);
+        }
     }
 
     fn step(&mut self) {
         self.halls.iter_mut().for_each(|h| h.now = self.at);
+        if let Some(line) = self.readable() {
+            if let Some(happening) = self.unread.get_mut(&line).and_then(|unread| unread.waiting.pop_front()) {
+                self.feed_planted(happening);
+                return self.gather();
+            }
+        }
         let due = self.queue.first_key_value().map(|(key, _)| *key).filter(|(at, _)| *at <= self.at);
         match due.and_then(|key| self.queue.remove(&key)) {
             Some(event) => self.happen(event),
@@ -190,11 +229,7 @@ impl World {
             return self.push(self.board.asleep_until, event);
         }
         match event {
-            Event::Relay(life, happening) if life == self.life => {
-                if let Some(happening) = self.planted_happening(happening) {
-                    self.feed(happening);
-                }
-            }
+            Event::Relay(life, happening) if life == self.life => self.read(happening),
             Event::Relay(..) => {}
             Event::Guild(place, at_guild) => self.hall(place).take(at_guild),
             Event::WorkerFree(life, worker) if life == self.life => self.worker_free(worker),

@@ -81,6 +81,7 @@ impl Walk {
                 self.push(self.at, Event::Relay(1, Happening::Sent(line)));
                 self.reach(AtGuild::Frame(socket(line), frame.into()));
             }
+            Output::Hold(..) => panic!("a walk reads all"),
             Output::HangUp(line, _) => self.reach(AtGuild::HungUp(socket(line))),
             Output::Call(ticket, call) => {
                 assert!(call.method == Method::Get || call.url.ends_with("/auth/token"), "a walk posts nothing");

@@ -297,6 +297,8 @@ impl Stage {
                     self.push(1, Event::Sent(line));
                     self.push(WAY_MS, Event::Frame(line, frame.into()));
                 }
+                // what was read before may still come
+                Output::Hold(..) => {}
                 Output::HangUp(line, last) => self.hang_up(line, last),
                 Output::Call(ticket, call) => {
                     let bearer = call.bearer.as_ref().map(|bearer| bearer.expose());

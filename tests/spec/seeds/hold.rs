@@ -228,6 +228,11 @@ impl Seat<'_> {
             "outbox_full" => done.contains("Agent.Parts") || done.contains("Agent.Floods"),
             // a channel that comes back may have been cut for all that the bridge can tell
             "history_cut" => done.contains("Cut") || done.contains("Away"),
+            // a guild that does not bring an agent its own posts is taken for one that skips them
+            "unchecked" => {
+                !hall.model.options.echo
+                    || ["Deafen", "DeafSessions", "EventsLost", "LoseRooms"].iter().any(|deed| done.contains(*deed))
+            }
             "letters_full" => done.contains("RefusePosts") || done.contains("Away"),
             "oversize" => done.contains("Oversize"),
             "bot_budget" => done.contains("Bot"),

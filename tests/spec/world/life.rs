@@ -97,6 +97,7 @@ impl World {
         self.workers = Default::default();
         self.names.clear();
         self.left.clear();
+        self.unread.clear();
         for line in std::mem::take(&mut self.lines).into_keys() {
             let socket = Socket { life: self.life, line: (line.link.0, line.attempt) };
             for place in 0..self.halls.len() {

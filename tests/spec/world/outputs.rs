@@ -44,6 +44,7 @@ impl World {
                 self.watch_join(line, &frame);
                 self.frame(line, frame);
             }
+            Output::Hold(line, held) => self.hold(line, held),
             Output::HangUp(line, last) => self.hang_up(line, last),
             Output::Call(ticket, call) => self.call(ticket, call),
             Output::Ask(agent, turn) => {
@@ -138,12 +139,21 @@ impl World {
         }
     }
 
+    fn hold(&mut self, line: Line, held: bool) {
+        assert!(self.lines.contains_key(&line), "a line that is not open is read no further: {line:?}");
+        let unread = self.unread.entry(line).or_default();
+        assert!(unread.held != held, "a line is told twice whether it is read: {line:?}, {held}");
+        unread.held = held;
+        self.story.tell(self.at, if held { "hold" } else { "go" });
+    }
+
     pub(super) fn hang_up(&mut self, line: Line, last: Vec<Box<str>>) {
         let place = *self.places.get(&line).expect("a line that is hung up was dialled");
         if self.lines.remove(&line).is_none() {
             return;
         }
         self.left.insert(line);
+        self.unread.remove(&line);
         let (socket, due) = (self.socket(line), self.at + self.halls[place].latency_ms);
         if self.halls[place].dark {
             return;

@@ -59,6 +59,7 @@ impl World {
             queue: BTreeMap::new(),
             order: 0,
             lines: BTreeMap::new(),
+            unread: BTreeMap::new(),
             left: BTreeSet::new(),
             places: BTreeMap::new(),
             keeper: None,

@@ -21,6 +21,8 @@ impl Stage {
                 assert_eq!(open, 1, "one connection a link");
             }
             Output::Send(line, frame) => self.frame(line, &frame),
+            // what was read before may still come
+            Output::Hold(line, _) => assert!(self.lines.contains_key(&line), "{line:?} is read or not, but not open"),
             Output::HangUp(line, last) => {
                 assert!(self.lines.remove(&line).is_some(), "{line:?} is hung up, but was not open");
                 self.gone.push(line);

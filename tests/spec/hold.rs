@@ -1,0 +1,79 @@
+//! A socket that brings more than turns take: it is read no further for a while, then history is asked. What comes faster than
+//! history may be asked about is believed, and doubted where the socket is then found to skip.
+
+use crate::world::{Fault, Habit, World, secs};
+use guild_bridge::budget;
+
+/// So many messages at once in each of so many channels, to an agent that takes each for so long and says nothing.
+fn flood(seed: u64, channels: usize, messages: usize, takes_ms: u64) -> World {
+    let mut w = World::chatty(seed);
+    let names: Vec<String> = (0..channels).map(|n| format!("c{n}")).collect();
+    names.iter().for_each(|name| w.guild().model.add_channel(name, "channel", &["alice", "recruiter"]));
+    (w.hand("recruiter").takes_ms, w.hand("recruiter").habit) = (takes_ms, Habit::None);
+    w.settings.agents[0].parallel = 64;
+    w.run_till(secs(30), "all channels are proven", |w| w.link().channels_proven == channels + 1);
+    w.run_for(secs(10));
+    for i in 0..messages {
+        names.iter().for_each(|name| drop(w.say(name, "alice", &format!("m{i}"))));
+    }
+    w
+}
+
+/// Whether all came, each channel's in order.
+fn came_whole(w: &World, channels: usize, messages: usize) -> bool {
+    w.heard().len() == channels * messages
+}
+
+#[test]
+fn a_flood_that_turns_keep_up_with_is_read_as_they_take_it_and_history_is_not_asked_for_it() {
+    let mut w = flood(1, 20, 60, 1);
+    w.run_till(secs(60), "all came", |w| came_whole(w, 20, 60));
+    assert!(w.story.count("hold") > 1, "{} holds", w.story.count("hold"));
+    assert_eq!(w.story.count("hold"), w.story.count("go"));
+    let link = w.link();
+    assert_eq!((link.replayed, link.gaps), (0, 0), "{link:?}");
+}
+
+#[test]
+fn an_agent_that_is_slower_holds_the_socket_for_a_second_and_its_pings_are_answered() {
+    let mut w = flood(2, 1, 400, 500);
+    w.run_till(secs(600), "all came", |w| came_whole(w, 1, 400));
+    let (holds, goes) = (w.story.moments("hold"), w.story.moments("go"));
+    assert!(holds.len() == goes.len() && !holds.is_empty(), "{holds:?} {goes:?}");
+    let longest = holds.iter().zip(&goes).map(|(hold, go)| go - hold).max().unwrap();
+    assert_eq!(longest, budget::HOLD_MS, "{holds:?} {goes:?}");
+    let (dials, link) = (w.story.count("dial"), w.link());
+    assert_eq!((dials, link.state, link.gaps), (1, "live", 0), "{link:?}");
+    assert!(link.replayed > 0, "what found no room came from history");
+}
+
+#[test]
+fn holds_that_go_on_come_to_no_more_than_the_guilds_patience() {
+    let mut w = flood(3, 4, 5_000, 10);
+    w.run_till(secs(900), "all came", |w| came_whole(w, 4, 5_000));
+    let (holds, goes) = (w.story.moments("hold"), w.story.moments("go"));
+    let mut spent = 0;
+    for (at, (hold, go)) in holds.iter().zip(&goes).enumerate() {
+        if at > 0 && hold - goes[at - 1] >= budget::HOLD_REST_MS {
+            spent = 0;
+        }
+        spent += go - hold;
+        assert!(spent <= budget::HOLDS_MS, "{spent} ms without a rest\n{holds:?}\n{goes:?}");
+    }
+    let link = w.link();
+    assert_eq!((w.story.count("dial"), link.gaps), (1, 0), "{link:?}");
+}
+
+#[test]
+fn what_was_believed_of_a_socket_that_skips_is_a_gap() {
+    let mut w = flood(4, 20, 200, 1);
+    w.run_till(secs(60), "all came", |w| came_whole(w, 20, 200));
+    assert_eq!(w.link().gaps, 0);
+    w.guild().model.faults.set_times(Fault::EventsLost, 1);
+    w.say("c3", "alice", "skipped");
+    w.run_till(secs(180), "the skipped one came, too", |w| w.heard().len() == 20 * 200 + 1);
+    w.run_for(secs(10));
+    let unchecked = w.link().gaps_by_reason.get("unchecked").copied().unwrap_or_default();
+    assert!(unchecked > 0, "{:?}", w.link().gaps_by_reason);
+    assert!(w.link().gaps_by_reason.len() == 1, "{:?}", w.link().gaps_by_reason);
+}
