@@ -47,12 +47,12 @@ pub struct Lane {
     unbroken: bool,
     dropped: bool,
     /// The first and the last message for which there was no room; history has to list them.
-    owed: [Option<String>; 2],
+    owed: [Option<Box<str>>; 2],
     waiting: usize,
     waiting_bytes: usize,
     /// Of the ids of all entries.
     id_bytes: usize,
-    trusted: Option<Trusted>,
+    trusted: Option<Box<Trusted>>,
 }
 
 /// What counts as settled without having been listed.
@@ -283,8 +283,8 @@ impl Lane {
         let heard: Vec<&Entry> = heard.collect();
         let [first, last] = &mut self.owed;
         if let (Some(oldest), Some(newest)) = (heard.first(), heard.last()) {
-            first.get_or_insert_with(|| oldest.id.to_string());
-            *last = Some(newest.id.to_string());
+            first.get_or_insert_with(|| oldest.id.clone());
+            *last = Some(newest.id.clone());
         }
         let owed = std::mem::take(&mut self.owed);
         let (cursor_moved, pinned, trusted) = (self.cursor_moved, self.pinned, self.trusted.take());
@@ -319,8 +319,8 @@ impl Lane {
         (self.following, self.unbroken) = (false, false);
         self.dropped = true;
         let [first, last] = &mut self.owed;
-        first.get_or_insert_with(|| id.to_owned());
-        *last = Some(id.to_owned());
+        first.get_or_insert_with(|| id.into());
+        *last = Some(id.into());
         // nothing in front can settle while history cannot be read: what is done makes room, or it stays full for ever. A lane
         // that is only crowded keeps what is done: it has to be known over a restart
         if self.settled == 0 && !self.has_room(false) {
@@ -499,7 +499,8 @@ impl Lane {
     pub fn trust(&mut self, leave: usize) {
         while self.unbroken && self.old == 0 && self.unsettled_entries() > leave {
             let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { return };
-            let trusted = self.trusted.get_or_insert_with(|| Trusted { from: self.read.id.clone(), count: 0 });
+            let trusted =
+                self.trusted.get_or_insert_with(|| Box::new(Trusted { from: self.read.id.clone(), count: 0 }));
             trusted.count += 1;
             self.settle(&id);
             self.advance();
@@ -521,7 +522,7 @@ impl Lane {
 
     /// What was trusted on this connection, if anything: it is not looked at again.
     pub fn take_trusted(&mut self) -> Option<Trusted> {
-        self.trusted.take()
+        self.trusted.take().map(|trusted| *trusted)
     }
 }
 
