@@ -41,13 +41,14 @@ pub fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     found
 }
 
-/// Functions under `#[test]`, as `module::name`; those under `#[ignore]` are not alive.
-pub fn tests_of(path: &Path, source: &str) -> Vec<String> {
+/// Functions under `#[test]`, as `kind::module::name`; those under `#[ignore]` are not alive.
+pub fn tests_of(kind: &str, path: &Path, source: &str) -> Vec<String> {
     let module = path.with_extension("").to_string_lossy().replace('/', "::");
+    let place = if module.is_empty() { kind.to_owned() } else { format!("{kind}::{module}") };
     let (mut marked, mut names) = (false, Vec::new());
     for line in source.lines().map(str::trim) {
         match line.strip_prefix("fn ").and_then(|rest| rest.split_once('(')) {
-            Some((name, _)) if std::mem::take(&mut marked) => names.push(format!("spec::{module}::{name}")),
+            Some((name, _)) if std::mem::take(&mut marked) => names.push(format!("{place}::{name}")),
             Some(_) => {}
             None if line == "#[test]" => marked = true,
             None if line.starts_with("#[ignore") => marked = false,
@@ -75,7 +76,10 @@ pub fn fuzz_targets() -> Vec<String> {
 /// Everything that a row may name.
 pub fn living() -> BTreeSet<String> {
     let tests = tests_folder();
-    let spec = sources("spec").into_iter().flat_map(|(path, text)| tests_of(&path, &text));
+    let spec = sources("spec").into_iter().flat_map(|(path, text)| tests_of("spec", &path, &text));
+    let budget = sources("budget").into_iter().flat_map(|(path, text)| tests_of("budget", &path, &text));
+    let whole = fs::read_to_string(tests.join("budget.rs")).unwrap();
+    let budget = budget.chain(tests_of("budget", Path::new(""), &whole)).collect::<Vec<_>>();
     let scenarios = ["live", "interop", "board"]
         .into_iter()
         .flat_map(|kind| sources(kind).into_iter().flat_map(move |(_, text)| scenarios_of(kind, &text)));
@@ -88,5 +92,5 @@ pub fn living() -> BTreeSet<String> {
     ];
     let others = others.into_iter().filter(|(_, file)| tests.join(file).is_file()).map(|(name, _)| name.to_owned());
     let targets = fuzz_targets().into_iter().map(|target| format!("fuzz::{target}"));
-    spec.chain(scenarios).chain(others).chain(targets).collect()
+    spec.chain(budget).chain(scenarios).chain(others).chain(targets).collect()
 }

@@ -60,7 +60,7 @@ fn what_waits_for_a_later_version_is_counted() {
 fn a_row_without_a_living_test_is_a_fault() {
     let (there, ignored) = ("#[test]\nfn a() {}\n", "#[test]\n#[ignore]\nfn b() {}\nfn c() {}\n");
     let living: BTreeSet<String> =
-        [there, ignored].iter().flat_map(|source| tests_of(Path::new("x/y.rs"), source)).collect();
+        [there, ignored].iter().flat_map(|source| tests_of("spec", Path::new("x/y.rs"), source)).collect();
     assert_eq!(living, BTreeSet::from(["spec::x::y::a".to_owned()]));
     for (row, good) in [
         ("| 1 | p | `spec::x::y::a` |", true),
