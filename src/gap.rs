@@ -74,7 +74,7 @@ impl Gap {
             Self::HistoryCut => ("history_cut", "the guild had removed messages from history before they were read"),
             Self::Unchecked => (
                 "unchecked",
-                "messages came faster than history may be asked about them, by a socket that was then found to skip some",
+                "messages came faster than history may be asked about them, by a socket that then did not bring what history shows",
             ),
             Self::JournalLost => (
                 "journal_lost",

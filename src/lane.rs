@@ -49,6 +49,8 @@ pub struct Lane {
     /// The first and the last message for which there was no room; history has to list them.
     owed: [Option<Box<str>>; 2],
     waiting: usize,
+    /// Of them, those that history brought.
+    replayed: usize,
     waiting_bytes: usize,
     /// Of the ids of all entries.
     id_bytes: usize,
@@ -146,6 +148,7 @@ impl Lane {
             dropped: false,
             owed: [None, None],
             waiting: 0,
+            replayed: 0,
             waiting_bytes: 0,
             id_bytes: 0,
             trusted: None,
@@ -185,6 +188,12 @@ impl Lane {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting
+    }
+
+    /// Of them, those that history brought.
+    #[must_use]
+    pub fn replayed(&self) -> usize {
+        self.replayed
     }
 
     /// Bytes of text that wait.
@@ -306,7 +315,7 @@ impl Lane {
 
     /// The socket brought a new message. `None`: it asks for no turn.
     pub fn heard(&mut self, id: &str, message: Option<Box<Message>>) {
-        self.count(message.as_deref());
+        self.count(message.as_deref(), false);
         self.make_room(id);
         self.entries.push_back(Entry::new(id, What::of(message, false)));
         if self.following {
@@ -359,7 +368,7 @@ impl Lane {
 
     /// History lists a message that was not in this lane. `None`: it asks for no turn, or was done before.
     pub fn listed(&mut self, id: &str, message: Option<Box<Message>>) {
-        self.count(message.as_deref());
+        self.count(message.as_deref(), true);
         self.make_room(id);
         self.entries.insert(self.settled, Entry::new(id, What::of(message, true)));
         self.ready += 1;
@@ -430,6 +439,7 @@ impl Lane {
         match std::mem::replace(&mut entry.what, What::Open) {
             What::Waiting { message, replayed } => {
                 self.waiting -= 1;
+                self.replayed -= usize::from(replayed);
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(message.bytes());
                 Some((message, replayed))
             }
@@ -464,9 +474,10 @@ impl Lane {
         self.entries.iter().filter(waits).map(|entry| &*entry.id)
     }
 
-    fn count(&mut self, message: Option<&Message>) {
+    fn count(&mut self, message: Option<&Message>, replayed: bool) {
         if let Some(message) = message {
             self.waiting += 1;
+            self.replayed += usize::from(replayed);
             self.waiting_bytes += message.bytes();
         }
     }
@@ -514,10 +525,18 @@ impl Lane {
     }
 
     /// So many entries would go one by one if they were trusted: the first of them is done, and nothing stands before it.
+    /// The last few may still stand otherwise in history.
     #[must_use]
     pub fn trustable(&self) -> usize {
         let first = self.entries.front().is_some_and(|entry| matches!(entry.what, What::Done));
-        if self.unbroken && self.old == 0 && self.settled == 0 && first { self.entries.len() } else { 0 }
+        let length = self.entries.len();
+        let may = self.unbroken && self.old == 0 && self.settled == 0 && first;
+        if may && length > budget::CHANNEL_ENTRIES_LEAST / 2 { length } else { 0 }
+    }
+
+    /// The socket brought something that could not be read: until history was read to its end again, nothing is trusted.
+    pub fn broke(&mut self) {
+        self.unbroken = false;
     }
 
     /// What was trusted on this connection, if anything: it is not looked at again.

@@ -178,6 +178,7 @@ impl Link {
 
     pub(super) fn odd(&mut self, malformed: crate::codec::Malformed, text: &str) {
         self.tally.malformed += 1;
+        self.broke();
         log::warn!("{}: {}: skipped {malformed}: {}", self.seat.agent.name, Reason::NetProtocol, Clipped(text));
         self.why = Some(Why::new(Reason::NetProtocol, format!("skipped {malformed}: {}", Clipped(text))));
     }
@@ -242,6 +243,9 @@ impl Link {
 
     /// Leaves the wire, whatever state it is in, and everything that hung on it.
     pub(super) fn hang_up(&mut self, step: &mut Step<'_>) {
+        if self.doubt_in_words().is_some() {
+            self.doubt_what_was_trusted();
+        }
         let (line, mut last) = (self.line(), self.last_words());
         if let Some(cable) = self.cable().filter(|cable| !cable.gone) {
             last.extend(cable.session.goodbye());

@@ -30,7 +30,7 @@ pub struct Reading {
     wait: Wait,
     /// The channel read last: it is read to its end before the next one, over connections: where they end before all is
     /// read, no channel is left out.
-    turn: usize,
+    pub(super) turn: usize,
     /// Lists and pages that failed in a row.
     pub failures: u32,
 }
@@ -101,15 +101,26 @@ impl Link {
         self.history.not_before.filter(|_| wanted)
     }
 
-    /// Room in the window for what history or the socket brings.
+    /// Room in the window for what history brings. What the socket brought there takes none of it, but for its bytes: else
+    /// the one would shut out the other.
     pub(super) fn has_room(&self) -> bool {
-        self.window_holds_less_than(1, 0)
+        match self.pressure {
+            Pressure::Easy => {
+                self.replayed() < budget::WINDOW_MESSAGES && self.window().1 < self.seat.share.window_bytes
+            }
+            // one at a time: nothing stands still while the heap is near its budget
+            Pressure::Shed => self.window().0 == 0,
+        }
     }
 
     /// Room in the window for what a socket brings that is followed.
     pub(super) fn has_room_to_follow(&self) -> bool {
         match self.pressure {
-            Pressure::Easy => self.window_holds_less(budget::FOLLOWED_MESSAGES, self.seat.share.window_bytes, 0),
+            // a part of the bytes is history's
+            Pressure::Easy => {
+                let (messages, bytes) = self.window();
+                messages < budget::FOLLOWED_MESSAGES && bytes < self.seat.share.window_bytes / 4 * 3
+            }
             Pressure::Shed => self.has_room(),
         }
     }
@@ -121,13 +132,22 @@ impl Link {
 
     /// A third of the window is free. What is held takes half of it at most.
     fn has_ample_room(&self) -> bool {
-        self.window().0 * 3 < budget::WINDOW_MESSAGES * 2
+        self.replayed() * 3 < budget::WINDOW_MESSAGES * 2
     }
 
     /// Room for a message of so many bytes that cannot be given before history was read: half of the window stays free for
     /// that reading, however long the message.
     pub(super) fn has_room_to_hold(&self, bytes: usize) -> bool {
-        self.window_holds_less_than(2, bytes)
+        let (messages, held) = self.window();
+        match self.pressure {
+            Pressure::Easy => messages < budget::WINDOW_MESSAGES / 2 && held + bytes < self.seat.share.window_bytes / 2,
+            Pressure::Shed => messages == 0,
+        }
+    }
+
+    /// Messages that wait and that history brought.
+    fn replayed(&self) -> usize {
+        self.channels.iter().map(|channel| channel.lane.replayed()).sum()
     }
 
     /// Messages that wait, and bytes of their texts.
@@ -135,22 +155,6 @@ impl Link {
         self.channels.iter().fold((0, 0), |(messages, bytes), channel| {
             (messages + channel.lane.waiting(), bytes + channel.lane.waiting_bytes())
         })
-    }
-
-    /// A part of the window, with so many bytes more.
-    fn window_holds_less_than(&self, part: usize, more: usize) -> bool {
-        match self.pressure {
-            Pressure::Easy => {
-                self.window_holds_less(budget::WINDOW_MESSAGES / part, self.seat.share.window_bytes / part, more)
-            }
-            // one at a time: nothing stands still while the heap is near its budget
-            Pressure::Shed => self.window().0 == 0,
-        }
-    }
-
-    fn window_holds_less(&self, most: usize, most_bytes: usize, more: usize) -> bool {
-        let (messages, bytes) = self.window();
-        messages < most && bytes + more < most_bytes
     }
 
     /// Whether ids that wait for history or an open turn take as much as they may, over all channels.
@@ -450,6 +454,7 @@ impl Link {
             None => {
                 channel.wanted = false;
                 channel.lane.read_to_end();
+                channel.lane.broke();
                 let detail = "a message is so large that not even its id was found";
                 self.gap(Gap::Oversize, 1, Missing::within(&page.channel), detail);
             }

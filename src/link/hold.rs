@@ -50,7 +50,7 @@ impl Hold {
         let held_ms = self.since.take().map_or(0, |since| now.since_ms(since));
         self.until = None;
         self.spent_ms = if full { u64::MAX } else { self.spent_ms.saturating_add(held_ms) };
-        held_ms
+        held_ms.min(budget::HOLD_MS)
     }
 
     /// The window is not full, and the socket is read.
@@ -63,6 +63,9 @@ impl Link {
     /// Stops reading the socket, or goes on.
     pub(super) fn hold_on(&mut self, step: &mut Step<'_>) {
         let now = step.now.at;
+        if !matches!(self.state, State::Up(_)) {
+            return;
+        }
         let (messages, bytes) = self.followed();
         let share = self.seat.share.window_bytes;
         let full = self.pressure == Pressure::Easy && (messages >= budget::HOLD_MESSAGES || bytes >= share / 2);

@@ -118,8 +118,11 @@ impl Link {
         if whole {
             let ids: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
             let listed = |channel: &Channel| ids.contains(channel.row.id.as_str());
+            let read = self.channels.get(self.history.turn).map(|channel| channel.row.id.clone());
             let (stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.channels).into_iter().partition(listed);
             self.channels = stay;
+            let at = self.channels.iter().position(|channel| Some(&channel.row.id) == read.as_ref());
+            self.history.turn = at.unwrap_or(self.history.turn);
             for channel in gone {
                 left += 1;
                 // what was not given yet is given when the channel comes back, and what was is not

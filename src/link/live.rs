@@ -159,6 +159,7 @@ impl Link {
             Heard::Unreadable(malformed) => {
                 self.why = Some(Why::new(Reason::NetProtocol, malformed.0));
                 self.tally.malformed += 1;
+                self.broke();
                 // the first, the second, the fourth … are said; all are counted
                 let count = self.tally.malformed;
                 if count.is_power_of_two() {
@@ -339,14 +340,19 @@ impl Link {
         }
     }
 
+    /// The socket brought something that could not be read.
+    pub(super) fn broke(&mut self) {
+        self.channels.iter_mut().for_each(|channel| channel.lane.broke());
+    }
+
     /// What was taken from the socket alone may have gaps that nobody looks for any more.
-    fn doubt_what_was_trusted(&mut self) {
+    pub(super) fn doubt_what_was_trusted(&mut self) {
         for at in 0..self.channels.len() {
             let Some(channel) = self.channels.get_mut(at) else { return };
             let Some(trusted) = channel.lane.take_trusted() else { continue };
             let (id, to) = (channel.row.id.clone(), channel.lane.read().id.clone());
             let detail = format!(
-                "{}: {} message(s) came faster than history may be asked, by a socket that was then found to skip some",
+                "{}: {} message(s) came faster than history may be asked, by a socket that then did not bring what it shows",
                 channel.name(),
                 trusted.count
             );

@@ -5,7 +5,7 @@ use guild_bridge::budget;
 use guild_bridge::status::{LinkStatus, Status};
 
 /// Messages of one link that wait: a page of history that was asked for while there was room may come on top.
-const WINDOW: usize = budget::FOLLOWED_MESSAGES + budget::HISTORY_LIMIT;
+const WINDOW: usize = budget::FOLLOWED_MESSAGES + budget::WINDOW_MESSAGES + budget::HISTORY_LIMIT;
 
 impl World {
     /// A sample of the status, held against what the world knows.
