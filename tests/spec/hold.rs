@@ -77,3 +77,19 @@ fn what_was_believed_of_a_socket_that_skips_is_a_gap() {
     assert!(unchecked > 0, "{:?}", w.link().gaps_by_reason);
     assert!(w.link().gaps_by_reason.len() == 1, "{:?}", w.link().gaps_by_reason);
 }
+
+#[test]
+fn what_waits_in_one_channel_shuts_out_no_other_that_the_socket_skips() {
+    let mut w = World::chatty(5);
+    ["busy", "deaf"].iter().for_each(|name| w.guild().model.add_channel(name, "channel", &["alice", "recruiter"]));
+    (w.hand("recruiter").takes_ms, w.hand("recruiter").habit) = (secs(60), Habit::None);
+    w.settings.agents[0].parallel = 4;
+    w.run_till(secs(30), "all channels are proven", |w| w.link().channels_proven == 3);
+    w.run_for(secs(10));
+    (0..150).for_each(|i| drop(w.say("busy", "alice", &format!("m{i}"))));
+    w.run_for(secs(10));
+    assert!(w.status().agents[0].waiting > budget::WINDOW_MESSAGES, "{:?}", w.status().agents[0]);
+    w.guild().model.faults.set_times(Fault::EventsLost, 1);
+    w.say("deaf", "alice", "skipped");
+    w.run_till(secs(180), "the skipped one came", |w| w.heard().contains(&"skipped"));
+}
