@@ -87,6 +87,24 @@ pub fn hold(w: &mut World, marks: &Marks) -> Held {
     whole::rests_are_kept(w)
 }
 
+/// Deeds for which a socket may not have brought what history shows, when its connection ends or later.
+const AT_THE_SOCKET: [&str; 14] = [
+    "CloseLines",
+    "Clock",
+    "Deafen",
+    "DeafSessions",
+    "EventsLost",
+    "Flaps",
+    "FreezeLines",
+    "Kick",
+    "Latency",
+    "LoseRooms",
+    "Outage",
+    "Restart",
+    "Revoke",
+    "Suspend",
+];
+
 impl Seat<'_> {
     /// Each text that an agent had for a message is in the guild once, and no other; or it is a letter, or its turn failed
     /// for good, or it is a part that found the outbox full, or history forgot the message: and that was counted.
@@ -229,10 +247,7 @@ impl Seat<'_> {
             // a channel that comes back may have been cut for all that the bridge can tell
             "history_cut" => done.contains("Cut") || done.contains("Away"),
             // a guild that does not bring an agent its own posts is taken for one that skips them
-            "unchecked" => {
-                !hall.model.options.echo
-                    || ["Deafen", "DeafSessions", "EventsLost", "LoseRooms"].iter().any(|deed| done.contains(*deed))
-            }
+            "unchecked" => !hall.model.options.echo || AT_THE_SOCKET.iter().any(|deed| done.contains(*deed)),
             "letters_full" => done.contains("RefusePosts") || done.contains("Away"),
             "oversize" => done.contains("Oversize"),
             "bot_budget" => done.contains("Bot"),
