@@ -269,7 +269,14 @@ impl Reader<'_> {
         let literal = self.take(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
         match serde_json::from_str::<serde_json::Number>(&literal) {
             Ok(_) => Ok(Value::Number(literal)),
-            Err(_) => Self::broken_at(self.at - literal.len(), format!("`{literal}` is not a number of JSON")),
+            Err(error) => {
+                let why = if said(&error) == "number out of range" {
+                    "a number too large to be read"
+                } else {
+                    "not a number of JSON"
+                };
+                Self::broken_at(self.at - literal.len(), format!("`{literal}` is {why}"))
+            }
         }
     }
 

@@ -136,6 +136,7 @@ fn text_that_is_not_json_is_told_where_it_ceases_to_be() {
         ),
         ("{ /* x", "config.json:1:3: this comment does not end; close it with */"),
         ("{\"a\": 0x1F}", "config.json:1:7: `0x1F` is not a number of JSON"),
+        ("{\"a\": 9E666}", "config.json:1:7: `9E666` is a number too large to be read"),
         ("{} {}", "config.json:1:4: something follows the end of the configuration; remove it"),
         ("{\"a\": [1,,2]}", "config.json:1:10: a comma too many; remove it"),
     ] {
