@@ -43,7 +43,7 @@ pub struct Lossy<W> {
     in_round: Option<&'static AtomicBool>,
     /// Dropped since the last line that was taken.
     missed: u64,
-    /// The last line was taken in part.
+    /// What was taken last ends within a line.
     torn: bool,
 }
 
@@ -66,40 +66,40 @@ impl<W: Write + AsFd> Lossy<W> {
         poll(&mut ways, Some(&at_once)).is_ok() && ways.iter().all(|way| way.revents().contains(PollFlags::OUT))
     }
 
-    /// Whether it was taken, in part at least.
-    fn put(&mut self, line: &[u8]) -> bool {
-        if !self.has_room() {
-            return false;
+    /// How many bytes were taken: all, none, or as many as there was room for.
+    fn put(&mut self, lines: &[u8]) -> usize {
+        let taken = if self.has_room() { self.way.write(lines).unwrap_or_default() } else { 0 };
+        if let Some(last) = taken.checked_sub(1).and_then(|last| lines.get(last)) {
+            self.torn = *last != b'\n';
         }
-        match self.way.write(line) {
-            Ok(taken) => {
-                self.torn = taken < line.len();
-                true
-            }
-            Err(_) => false,
-        }
+        taken
     }
 
-    fn line(&mut self, line: &[u8]) -> bool {
+    /// Says what was dropped before, and then these; how many bytes of them were taken.
+    fn put_behind_the_note(&mut self, lines: &[u8]) -> usize {
         if self.missed > 0 {
             let torn = if self.torn { "\n" } else { "" };
             let note =
                 format!("{torn}{} line(s) of this log were dropped here: nobody read them in time\n", self.missed);
-            if !self.put(note.as_bytes()) {
-                return false;
+            if self.put(note.as_bytes()) < note.len() {
+                return 0;
             }
             self.missed = 0;
         }
-        match line.get(..LINE_BYTES) {
-            Some([cut @ .., _]) => self.put(&[cut, b"\n"].concat()),
-            Some([]) | None => self.put(line),
-        }
+        self.put(lines)
     }
 
-    /// Writes one line, or several, and counts those that were not taken.
+    /// Writes one line, or several, and counts those that were not taken whole.
     fn write_lines(&mut self, lines: &[u8]) {
-        if !self.line(lines) || self.torn {
-            let count = lines.iter().filter(|byte| **byte == b'\n').count().max(1);
+        let cut = match lines.get(..LINE_BYTES) {
+            Some([cut @ .., _]) => [cut, b"\n"].concat(),
+            Some([]) | None => Vec::new(),
+        };
+        let lines = if cut.is_empty() { lines } else { &cut };
+        let taken = self.put_behind_the_note(lines);
+        let left = lines.get(taken..).unwrap_or_default();
+        if !left.is_empty() {
+            let count = left.iter().filter(|byte| **byte == b'\n').count().max(1);
             self.missed += u64::try_from(count).unwrap_or(u64::MAX);
             DROPPED.fetch_add(count, Ordering::Relaxed);
         }

@@ -2,7 +2,8 @@
 
 use guild_bridge::io::clock;
 use guild_bridge::io::lossy::{Lossy, dropped};
-use std::io::{Read, Write};
+use std::io::{Read, Result, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -90,4 +91,48 @@ fn each_line_that_was_gathered_and_not_taken_is_counted() {
     line(&mut log, "again");
     log.flush().unwrap();
     assert!(read(&theirs).starts_with(&format!("{lost} line(s) of this log were dropped here")));
+}
+
+/// A file on a disk that is nearly full: it takes so many bytes, and after that there is room again.
+struct NearlyFull {
+    file: std::fs::File,
+    left: usize,
+}
+
+impl Write for NearlyFull {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        let taken = self.file.write(&bytes[..bytes.len().min(self.left)])?;
+        self.left = if taken < bytes.len() { 1_000 } else { self.left - taken };
+        Ok(taken)
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl AsFd for NearlyFull {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+#[test]
+fn of_lines_that_were_gathered_those_behind_a_tear_are_counted_and_no_others() {
+    static IN_ROUND: AtomicBool = AtomicBool::new(true);
+    for (left, kept, lost) in [(8, "one\ntwo\n", 1), (6, "one\ntw\n", 2), (0, "", 3)] {
+        let path = std::env::temp_dir().join(format!("guild-bridge-lossy-{}-{left}", std::process::id()));
+        let file = std::fs::File::create(&path).unwrap();
+        let mut log = Lossy::new(NearlyFull { file, left }).gathering(&IN_ROUND);
+        for text in ["one", "two", "three"] {
+            log.write_all(format!("{text}\n").as_bytes()).unwrap();
+        }
+        log.flush().unwrap();
+        log.write_all(b"four\n").unwrap();
+        log.flush().unwrap();
+        let told = std::fs::read_to_string(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        let note = format!("{lost} line(s) of this log were dropped here: nobody read them in time\n");
+        assert_eq!(told, format!("{kept}{note}four\n"), "{left} bytes were taken");
+    }
 }
