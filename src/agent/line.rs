@@ -3,7 +3,7 @@
 
 use super::{Cancel, Said};
 use crate::budget;
-use crate::codec::json;
+use crate::codec::json::{self, Object};
 use crate::message::{Attachment, Fetched, Turn};
 use crate::reason::{Reason, Why};
 use crate::text::Clipped;
@@ -64,41 +64,51 @@ const FIELDS_BYTES: usize = 128;
 /// The `message` line of a turn.
 #[must_use]
 pub fn message(turn: &Turn) -> String {
+    let Turn { id, agent, conv, message, .. } = turn;
+    let names =
+        [id, agent, &conv.key, &conv.channel, &conv.name].map(String::len).iter().sum::<usize>() + conv.guild.len();
     // where nothing has to be escaped it does not grow while it is written, nor by its newline
-    let Turn { id, agent, conv, .. } = turn;
-    let names = [id, agent, &conv.key, &conv.guild, &conv.channel, &conv.name].map(String::len).iter().sum::<usize>();
-    encode_into(
-        Vec::with_capacity(FIELDS_BYTES + names + turn.message.bytes()),
-        &MessageLine {
-            v: 1,
-            kind: "message",
-            turn: &turn.id,
-            attempt: turn.attempt,
-            agent: &turn.agent,
-            guild: &turn.conv.guild,
-            conv: ConvPart {
-                key: &turn.conv.key,
-                kind: turn.conv.kind.word(),
-                channel: ChannelPart { id: &turn.conv.channel, name: &turn.conv.name },
-                thread: turn.conv.thread.as_deref(),
-            },
-            message: MessagePart {
-                id: &turn.message.id,
-                at: &turn.message.at,
-                text: &turn.message.text,
-                author: AuthorPart {
-                    id: &turn.message.author.id,
-                    name: &turn.message.author.name,
-                    bot: turn.message.author.bot,
-                },
-                mention: turn.message.mention,
-                reply_to: turn.message.reply_to.as_deref(),
-                attachments: turn.message.attachments.iter().map(AttachmentPart::from).collect(),
-            },
-            deadline_ms: turn.deadline_ms,
-            replayed: turn.replayed,
-        },
-    )
+    let mut out = String::with_capacity(FIELDS_BYTES + names + message.bytes());
+    Object::write(&mut out, |line| {
+        line.plain("v", 1);
+        line.text("type", "message");
+        line.text("turn", id);
+        line.plain("attempt", turn.attempt);
+        line.text("agent", agent);
+        line.text("guild", &conv.guild);
+        line.object("conv", |part| {
+            part.text("key", &conv.key);
+            part.text("kind", conv.kind.word());
+            part.object("channel", |channel| {
+                channel.text("id", &conv.channel);
+                channel.text("name", &conv.name);
+            });
+            part.text_or_null("thread", conv.thread.as_deref());
+        });
+        line.object("message", |part| {
+            part.text("id", &message.id);
+            part.text("at", &message.at);
+            part.text("text", &message.text);
+            part.object("author", |author| {
+                author.text("id", &message.author.id);
+                author.text("name", &message.author.name);
+                author.plain("bot", message.author.bot);
+            });
+            part.plain("mention", message.mention);
+            part.text_or_null("reply_to", message.reply_to.as_deref());
+            part.member("attachments").push_str(&attachments(&message.attachments));
+        });
+        line.plain("deadline_ms", turn.deadline_ms);
+        line.plain("replayed", turn.replayed);
+    });
+    out
+}
+
+fn attachments(files: &[Attachment]) -> Cow<'static, str> {
+    if files.is_empty() {
+        return Cow::Borrowed("[]");
+    }
+    Cow::Owned(encode(&files.iter().map(AttachmentPart::from).collect::<Vec<_>>()))
 }
 
 /// The `cancel` line of a turn.
@@ -126,13 +136,9 @@ pub fn sent(id: &str, message: &str) -> String {
 }
 
 fn encode(line: &impl Serialize) -> String {
-    encode_into(Vec::new(), line)
-}
-
-fn encode_into(mut room: Vec<u8>, line: &impl Serialize) -> String {
-    let written = serde_json::to_writer(&mut room, line);
+    let written = serde_json::to_string(line);
     debug_assert!(written.is_ok(), "plain structs of strings and numbers always serialize");
-    String::from_utf8(room).unwrap_or_default()
+    written.unwrap_or_default()
 }
 
 fn garbled(detail: impl Into<String>) -> Why {
@@ -223,53 +229,6 @@ impl<'a> Fields<'a> {
         let detail = || format!("its {} has {} bytes; at most {} KiB are taken", self.kind, text.len(), most / 1024);
         (text.len() > most).then(|| Why::new(Reason::AgentFailed, detail()))
     }
-}
-
-#[derive(Serialize)]
-struct MessageLine<'a> {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    turn: &'a str,
-    attempt: u32,
-    agent: &'a str,
-    guild: &'a str,
-    conv: ConvPart<'a>,
-    message: MessagePart<'a>,
-    deadline_ms: u64,
-    replayed: bool,
-}
-
-#[derive(Serialize)]
-struct ConvPart<'a> {
-    key: &'a str,
-    kind: &'static str,
-    channel: ChannelPart<'a>,
-    thread: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct ChannelPart<'a> {
-    id: &'a str,
-    name: &'a str,
-}
-
-#[derive(Serialize)]
-struct MessagePart<'a> {
-    id: &'a str,
-    at: &'a str,
-    text: &'a str,
-    author: AuthorPart<'a>,
-    mention: bool,
-    reply_to: Option<&'a str>,
-    attachments: Vec<AttachmentPart<'a>>,
-}
-
-#[derive(Serialize)]
-struct AuthorPart<'a> {
-    id: &'a str,
-    name: &'a str,
-    bot: bool,
 }
 
 /// `path` is absent where nobody asked, null where the file could not be had.

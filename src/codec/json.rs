@@ -1,6 +1,7 @@
 //! JSON as text: a strict scanner (RFC 8259) and what cuts pieces out of scanned text. It comes before any JSON library
 //! sees what a peer sent: one pass, no allocation, no recursion, depth at most `budget::JSON_DEPTH`.
 
+pub use super::object::{Object, write_string};
 pub use super::rows::{IdScan, Rows, rows};
 use super::{Malformed, rows::element_end};
 use crate::budget;
@@ -23,17 +24,30 @@ pub fn elements(array: &str) -> impl Iterator<Item = &str> {
 
 /// The top-level members of a scanned object: the name, and the value as it is written.
 pub fn members(object: &str) -> impl Iterator<Item = (Cow<'_, str>, &str)> {
+    literal_members(object).filter_map(|(name, value)| Some((string(name)?, value)))
+}
+
+/// The same with names as they are written, quotes included.
+fn literal_members(object: &str) -> impl Iterator<Item = (&str, &str)> {
     pieces(object, b'{').filter_map(|piece| {
-        let (name, value) = piece.split_at_checked(literal_end(piece.as_bytes())?)?;
-        let value = value.trim_start_matches(SPACE).strip_prefix(':')?;
-        Some((string(name)?, value.trim_matches(SPACE)))
+        let bytes = piece.as_bytes();
+        let end = literal_end(bytes)?;
+        let colon = skip_space(bytes, end);
+        (bytes.get(colon) == Some(&b':')).then_some(())?;
+        Some((piece.get(..end)?, piece.get(skip_space(bytes, colon + 1)..)?))
     })
 }
 
 /// The value of a top-level member of a scanned object, as it is written; of members with one name the last.
 #[must_use]
 pub fn member<'a>(object: &'a str, key: &str) -> Option<&'a str> {
-    members(object).filter(|(name, _)| name == key).map(|(_, value)| value).last()
+    literal_members(object).filter(|(name, _)| is_literal_of(name, key)).map(|(_, value)| value).last()
+}
+
+/// Whether a string literal's text is this one; most have nothing escaped.
+fn is_literal_of(literal: &str, text: &str) -> bool {
+    let inner = literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default();
+    inner == text || (inner.contains('\\') && string(literal).as_deref() == Some(text))
 }
 
 /// The text of a JSON string literal (its quotes included); borrowed where nothing is escaped. Half a surrogate pair, which
@@ -58,29 +72,6 @@ pub fn string(raw: &str) -> Option<Cow<'_, str>> {
     Some(Cow::Owned(out))
 }
 
-/// Appends the text as a JSON string literal.
-pub fn write_string(text: &str, out: &mut String) {
-    use std::fmt::Write;
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            c if c < ' ' => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-}
-
-/// What RFC 8259 calls whitespace.
-const SPACE: [char; 4] = [' ', '\t', '\n', '\r'];
-
 /// Top-level pieces between the bracket that opens and the one that closes, cut at commas.
 fn pieces(text: &str, open: u8) -> impl Iterator<Item = &str> {
     let bytes = text.as_bytes();
@@ -93,7 +84,7 @@ fn pieces(text: &str, open: u8) -> impl Iterator<Item = &str> {
         let from = skip_space(bytes, at + 1);
         at = element_end(bytes, from)?;
         more = bytes.get(at) == Some(&b',');
-        text.get(from..at).map(|piece| piece.trim_end_matches(SPACE)).filter(|piece| !piece.is_empty())
+        text.get(from..space_begin(bytes, from, at)).filter(|piece| !piece.is_empty())
     })
 }
 
@@ -140,11 +131,24 @@ fn literal_end(bytes: &[u8]) -> Option<usize> {
     string_end(bytes, 0).ok()
 }
 
+/// Behind what RFC 8259 calls whitespace.
 pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
-    while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+    while bytes.get(at).is_some_and(|byte| is_space(*byte)) {
         at += 1;
     }
     at
+}
+
+/// Where the whitespace at the end of `from..end` begins.
+fn space_begin(bytes: &[u8], from: usize, mut end: usize) -> usize {
+    while end > from && bytes.get(end - 1).is_some_and(|byte| is_space(*byte)) {
+        end -= 1;
+    }
+    end
+}
+
+fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 /// Where the value that begins at `at` ends. A bit for each open container says whether it is an object.
@@ -237,10 +241,31 @@ fn string_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
                 _ => return Err(Malformed("a bad escape in a JSON string")),
             },
             Some(0..=0x1f) => return Err(Malformed("a control character in a JSON string")),
-            Some(_) => at += 1,
+            Some(_) => at = plain_end(bytes, at + 1),
             None => return Err(Malformed("a JSON string that does not end")),
         }
     }
+}
+
+/// Behind the plain bytes that begin at `at`, looked at eight at a time: no quote, no backslash and no control character is
+/// among them, and fewer than eight follow or one of those is near.
+pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
+    /// Each byte of a word is 1; with a factor, each is that.
+    const EACH: u64 = u64::MAX / 0xff;
+    const HIGH_BITS: u64 = EACH * 0x80;
+    /// The high bit of some byte, where a byte of the word is less than `bound` (0x80 at most).
+    fn less(word: u64, bound: u64) -> u64 {
+        word.wrapping_sub(EACH * bound) & !word & HIGH_BITS
+    }
+    while let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
+        let word = u64::from_le_bytes(eight);
+        let (quote, backslash) = (word ^ (EACH * u64::from(b'"')), word ^ (EACH * u64::from(b'\\')));
+        if less(word, 0x20) | less(quote, 1) | less(backslash, 1) != 0 {
+            break;
+        }
+        at += 8;
+    }
+    at
 }
 
 fn number_end(bytes: &[u8], mut at: usize) -> Result<usize, Malformed> {

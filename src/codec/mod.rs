@@ -3,6 +3,7 @@
 
 pub mod engine;
 pub mod json;
+mod object;
 mod rows;
 pub mod socket;
 

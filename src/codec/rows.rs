@@ -2,7 +2,7 @@
 //! found while the bytes pass by.
 
 use super::Malformed;
-use super::json::{scan, skip_space, string};
+use super::json::{plain_end, scan, skip_space, string};
 use crate::budget;
 
 /// The elements of the top-level array in an answer's body, which may be cut at its end or broken.
@@ -85,7 +85,10 @@ pub(super) fn element_end(bytes: &[u8], from: usize) -> Option<usize> {
         match byte {
             b'\\' if quoted => at += 1,
             b'"' => quoted = !quoted,
-            _ if quoted => {}
+            _ if quoted => {
+                at = plain_end(bytes, at + 1);
+                continue;
+            }
             b'[' | b'{' => depth = depth.saturating_add(1),
             b',' | b']' | b'}' if depth == 0 => return Some(at),
             b']' | b'}' => depth -= 1,

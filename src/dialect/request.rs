@@ -12,17 +12,14 @@ pub(super) fn get(url: String, sink: Sink) -> Request {
 
 /// A JSON object of strings; those that are not there are left out.
 pub(super) fn object(members: &[(&str, Option<&str>)]) -> String {
-    let mut out = String::from("{");
-    for (key, value) in members {
-        let Some(value) = value else { continue };
-        if out.len() > 1 {
-            out.push(',');
+    let mut out = String::new();
+    json::Object::write(&mut out, |object| {
+        for (name, value) in members {
+            if let Some(value) = value {
+                object.text(name, value);
+            }
         }
-        json::write_string(key, &mut out);
-        out.push(':');
-        json::write_string(value, &mut out);
-    }
-    out.push('}');
+    });
     out
 }
 

@@ -1,0 +1,87 @@
+//! JSON that is written: strings (RFC 8259 section 7) and objects, member by member into a text that has room.
+
+use super::json::plain_end;
+use std::fmt::{Display, Write};
+
+/// Appends the text as a JSON string literal.
+pub fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    let mut rest = text;
+    loop {
+        let (plain, special) = rest.split_at_checked(plain_run(rest.as_bytes())).unwrap_or((rest, ""));
+        out.push_str(plain);
+        let mut behind = special.chars();
+        match behind.next() {
+            None => break,
+            Some('"') => out.push_str("\\\""),
+            Some('\\') => out.push_str("\\\\"),
+            Some('\n') => out.push_str("\\n"),
+            Some('\r') => out.push_str("\\r"),
+            Some('\t') => out.push_str("\\t"),
+            Some(control) => {
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
+            }
+        }
+        rest = behind.as_str();
+    }
+    out.push('"');
+}
+
+/// So many bytes stand as they are in a string literal.
+fn plain_run(bytes: &[u8]) -> usize {
+    let mut at = plain_end(bytes, 0);
+    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+        at = plain_end(bytes, at + 1);
+    }
+    at
+}
+
+/// An object that is being written. Names are literals of this program, with nothing in them to escape.
+pub struct Object<'a> {
+    out: &'a mut String,
+    empty: bool,
+}
+
+impl<'a> Object<'a> {
+    /// Appends an object with what `fill` puts into it.
+    pub fn write(out: &'a mut String, fill: impl FnOnce(&mut Self)) {
+        out.push('{');
+        let mut object = Self { out, empty: true };
+        fill(&mut object);
+        object.out.push('}');
+    }
+
+    /// A member whose value the caller appends.
+    pub fn member(&mut self, name: &str) -> &mut String {
+        if !std::mem::take(&mut self.empty) {
+            self.out.push(',');
+        }
+        self.out.push('"');
+        self.out.push_str(name);
+        self.out.push_str("\":");
+        self.out
+    }
+
+    /// A text.
+    pub fn text(&mut self, name: &str, value: &str) {
+        write_string(value, self.member(name));
+    }
+
+    /// A text, or null.
+    pub fn text_or_null(&mut self, name: &str, value: Option<&str>) {
+        match value {
+            Some(value) => self.text(name, value),
+            None => self.member(name).push_str("null"),
+        }
+    }
+
+    /// A number, or true or false.
+    pub fn plain(&mut self, name: &str, value: impl Display) {
+        let _ = write!(self.member(name), "{value}");
+    }
+
+    /// An object.
+    pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
+        Object::write(self.member(name), fill);
+    }
+}
