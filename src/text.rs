@@ -36,6 +36,10 @@ impl Display for Clipped<'_> {
 
 impl Display for ClippedTo<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        // most text needs no look at each character
+        if self.text.len() <= self.max_bytes && self.text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            return f.write_str(self.text);
+        }
         let (mut used, mut fits) = (0, 0);
         for (at, c) in self.text.char_indices() {
             if used + '…'.len_utf8() <= self.max_bytes {
@@ -155,12 +159,12 @@ pub fn hash_id(prefix: &str, parts: &[&str]) -> String {
         context.update(part.as_bytes());
     }
     let digest = context.finish();
-    let bits = |at: usize| digest.as_ref().get(at / 8).map_or(0, |byte| u32::from(byte >> (7 - at % 8) & 1));
-    let digit = |at: usize| char::from_digit((0..5).fold(0, |digit, bit| digit << 1 | bits(at * 5 + bit)), 32);
-    let mut id = String::with_capacity(prefix.len() + HASH_CHARS);
-    id.push_str(prefix);
-    id.extend((0..HASH_CHARS).filter_map(digit));
-    id
+    let byte = |at: usize| digest.as_ref().get(at).map_or(0, |byte| u32::from(*byte));
+    // five bits stand in one byte or across two
+    let five = |bit: usize| (byte(bit / 8) << 8 | byte(bit / 8 + 1)) >> (11 - bit % 8) & 31;
+    let digits: [u8; HASH_CHARS] =
+        std::array::from_fn(|n| char::from_digit(five(5 * n), 32).map_or(b'0', |digit| digit as u8));
+    [prefix, std::str::from_utf8(&digits).unwrap_or_default()].concat()
 }
 
 fn safe(c: char) -> bool {
