@@ -29,7 +29,7 @@ pub use log::Log;
 pub use packed::{Packed, Unpacked};
 pub use reader::{Replayed, replay};
 pub use standing::Standing;
-pub use wire::{encode, size};
+pub use wire::{Bare, Entry, encode, size};
 
 /// One thing that happened. Replaying the same record twice changes nothing.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -73,7 +73,7 @@ impl Keeper {
     pub fn take(&mut self, files: &mut dyn Files, task: &Task, now: Moment) -> Option<Stored> {
         self.upto = task.seq;
         if task.anew {
-            return Some(match self.log.begin(files, task.records.iter()) {
+            return Some(match self.log.begin(files, task.records.bare()) {
                 Ok(()) => self.clean(now),
                 Err(failed) => self.fail(&failed, now),
             });
@@ -86,7 +86,7 @@ impl Keeper {
                 return Some(Stored { upto: self.upto, failed: Some(why.clone()), again: false });
             }
         };
-        match self.log.append(files, task.records.iter()) {
+        match self.log.append(files, task.records.bare()) {
             Ok(bytes) => {
                 self.state = State::Open { bytes: so_far + bytes, since, pressing: pressed || task.pressing };
                 if self.due().is_some_and(|due| due <= now) { Some(self.confirm(files, now)) } else { None }

@@ -4,10 +4,10 @@
 use super::files::{Failed, Files};
 use super::reader::{Reader, Said};
 use super::segment::{self, HEADER_BYTES, Header, NEW_NAME, OLD_NAME};
-use super::{Kept, Record, wire};
+use super::wire::{self, Entry};
+use super::{Kept, Record};
 use crate::budget;
 use crate::reason::Reason;
-use std::borrow::Borrow;
 
 /// One log.
 pub struct Log {
@@ -92,7 +92,7 @@ impl Log {
     ///
     /// # Errors
     /// As the disk says; the log has to begin anew.
-    pub fn append<R: Borrow<Record>>(
+    pub fn append<R: Entry>(
         &mut self,
         files: &mut dyn Files,
         records: impl IntoIterator<Item = R>,
@@ -104,7 +104,7 @@ impl Log {
         let first = self.seq;
         let mut bytes = Vec::new();
         for record in records {
-            self.encode(record.borrow(), &mut bytes);
+            self.encode(&record, &mut bytes);
         }
         let open = std::mem::replace(&mut self.state, State::Shut);
         let State::Open { bytes: so_far, fresh } = open else { return self.roll(files, first, &bytes) };
@@ -139,7 +139,7 @@ impl Log {
     ///
     /// # Errors
     /// As the disk says; what was there before is there still.
-    pub fn begin<R: Borrow<Record>>(
+    pub fn begin<R: Entry>(
         &mut self,
         files: &mut dyn Files,
         records: impl IntoIterator<Item = R> + Clone,
@@ -149,7 +149,7 @@ impl Log {
         }
         self.state = State::Shut;
         let name = self.next_name()?;
-        let sizes = records.clone().into_iter().map(|record| wire::size(record.borrow()));
+        let sizes = records.clone().into_iter().map(|record| record.size());
         let base_bytes: usize = sizes.filter(|bytes| *bytes <= budget::JOURNAL_RECORD_BYTES).sum();
         let bytes = HEADER_BYTES + base_bytes;
         if bytes > budget::JOURNAL_READ_BYTES {
@@ -174,7 +174,7 @@ impl Log {
     }
 
     /// Piece by piece: nowhere is all of it at once.
-    fn write_beside<R: Borrow<Record>>(
+    fn write_beside<R: Entry>(
         &mut self,
         files: &mut dyn Files,
         header: Header,
@@ -183,7 +183,7 @@ impl Log {
         files.create(NEW_NAME)?;
         let mut piece = header.bytes().to_vec();
         for record in records {
-            self.encode(record.borrow(), &mut piece);
+            self.encode(&record, &mut piece);
             if piece.len() >= budget::JOURNAL_PIECE_BYTES {
                 files.append(&piece)?;
                 piece.clear();
@@ -218,9 +218,9 @@ impl Log {
         }
     }
 
-    fn encode(&mut self, record: &Record, out: &mut Vec<u8>) {
-        if wire::fits(record) {
-            wire::encode(record, self.seq, out);
+    fn encode(&mut self, record: &impl Entry, out: &mut Vec<u8>) {
+        if wire::fits(record.size()) {
+            record.write(self.seq, out);
             self.seq = self.seq.saturating_add(1);
         }
     }

@@ -1,35 +1,34 @@
 //! Records on their way to the log, as bytes: a journal that begins anew has thousands of small ones, which take six times
 //! the room as values, all at one moment.
 
-use super::{Record, wire};
+use super::Record;
+use super::wire::{self, Bare};
 use crate::budget;
 
 /// A row of records, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Packed {
-    /// Whole records, numbered from 0 over all of it. No piece is large: where memory is in pieces, it still fits.
+    /// Whole records, without numbers. No piece is large: where memory is in pieces, it still fits.
     pieces: Vec<Vec<u8>>,
-    count: u64,
     bytes: usize,
 }
 
 impl Packed {
     /// Adds one at the end. One that is too large to be read again is said and left out.
     pub fn push(&mut self, record: &Record) {
-        if !wire::fits(record) {
+        let bytes = wire::size(record);
+        if !wire::fits(bytes) {
             return;
         }
-        let bytes = wire::size(record);
         self.bytes += bytes;
         match self.pieces.last_mut().filter(|piece| piece.len() + bytes <= budget::JOURNAL_PIECE_BYTES) {
-            Some(piece) => wire::encode(record, self.count, piece),
+            Some(piece) => wire::encode_bare(record, piece),
             None => {
                 let mut piece = Vec::with_capacity(bytes);
-                wire::encode(record, self.count, &mut piece);
+                wire::encode_bare(record, &mut piece);
                 self.pieces.push(piece);
             }
         }
-        self.count += 1;
     }
 
     /// Bytes that they take in the log.
@@ -39,9 +38,18 @@ impl Packed {
     }
 
     /// Each, as a value of its own.
+    pub fn iter(&self) -> impl Iterator<Item = Record> + Clone {
+        self.bare().filter_map(|bare| {
+            let record = bare.record();
+            debug_assert!(record.is_some(), "what was packed is unpacked");
+            record
+        })
+    }
+
+    /// Each, as a log takes it.
     #[must_use]
-    pub fn iter(&self) -> Unpacked<'_> {
-        Unpacked { pieces: self.pieces.iter(), rest: &[], next: 0 }
+    pub fn bare(&self) -> Unpacked<'_> {
+        Unpacked { pieces: self.pieces.iter(), rest: &[] }
     }
 }
 
@@ -64,21 +72,17 @@ impl From<Vec<Record>> for Packed {
 pub struct Unpacked<'a> {
     pieces: std::slice::Iter<'a, Vec<u8>>,
     rest: &'a [u8],
-    next: u64,
 }
 
-impl Iterator for Unpacked<'_> {
-    type Item = Record;
+impl<'a> Iterator for Unpacked<'a> {
+    type Item = Bare<'a>;
 
-    fn next(&mut self) -> Option<Record> {
+    fn next(&mut self) -> Option<Bare<'a>> {
         if self.rest.is_empty() {
             self.rest = self.pieces.next()?;
         }
-        let unpacked = wire::decode(self.rest, self.next);
-        debug_assert!(unpacked.is_ok(), "what was packed is unpacked");
-        let (record, bytes) = unpacked.ok()?;
-        self.rest = self.rest.get(bytes..).unwrap_or_default();
-        self.next += 1;
-        Some(record)
+        let (bare, rest) = wire::cut_bare(self.rest)?;
+        self.rest = rest;
+        Some(bare)
     }
 }

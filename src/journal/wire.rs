@@ -15,9 +15,68 @@ const FORGET: u8 = 5;
 const LETTER: u8 = 6;
 const GAP: u8 = 7;
 
+/// What a log takes: a record as a value, or as bytes that were packed.
+pub trait Entry {
+    /// Bytes that it takes.
+    fn size(&self) -> usize;
+    /// Appends it under its number.
+    fn write(&self, seq: u64, out: &mut Vec<u8>);
+}
+
+impl Entry for Record {
+    fn size(&self) -> usize {
+        size(self)
+    }
+
+    fn write(&self, seq: u64, out: &mut Vec<u8>) {
+        encode(self, seq, out);
+    }
+}
+
+impl Entry for &Record {
+    fn size(&self) -> usize {
+        size(self)
+    }
+
+    fn write(&self, seq: u64, out: &mut Vec<u8>) {
+        encode(self, seq, out);
+    }
+}
+
+/// One record's bytes, without number and CRC.
+#[derive(Clone, Copy, Debug)]
+pub struct Bare<'a>(&'a [u8]);
+
+impl Entry for Bare<'_> {
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+
+    fn write(&self, seq: u64, out: &mut Vec<u8>) {
+        let start = out.len();
+        out.extend_from_slice(self.0);
+        seal(seq, out.get_mut(start..).unwrap_or_default());
+    }
+}
+
 /// Appends a record under its number. One of more than `budget::JOURNAL_RECORD_BYTES` (see [`size`]) would not be read
 /// again.
 pub fn encode(record: &Record, seq: u64, out: &mut Vec<u8>) {
+    let start = out.len();
+    encode_bare(record, out);
+    seal(seq, out.get_mut(start..).unwrap_or_default());
+}
+
+/// Writes its number and its CRC into a record's head.
+fn seal(seq: u64, record: &mut [u8]) {
+    let Some((head, payload)) = record.split_first_chunk_mut::<HEAD_BYTES>() else { return };
+    let (&mut [a, b, c, kind, ..], [n0, n1, n2, n3]) = (&mut *head, low(seq).to_le_bytes());
+    let [s0, s1, s2, s3] = crc(seq, [a, b, c, kind], payload).to_le_bytes();
+    *head = [a, b, c, kind, n0, n1, n2, n3, s0, s1, s2, s3];
+}
+
+/// Appends a record without number and CRC.
+pub(super) fn encode_bare(record: &Record, out: &mut Vec<u8>) {
     let start = out.len();
     out.extend_from_slice(&[0; HEAD_BYTES]);
     let kind = match record {
@@ -78,18 +137,30 @@ pub fn encode(record: &Record, seq: u64, out: &mut Vec<u8>) {
         }
     };
     let [a, b, c, _] = length(out.len() - start - HEAD_BYTES).to_le_bytes();
-    let head = [a, b, c, kind];
-    let sum = crc(seq, head, out.get(start + HEAD_BYTES..).unwrap_or_default());
-    if let Some(place) = out.get_mut(start..start + HEAD_BYTES) {
-        place[..4].copy_from_slice(&head);
-        place[4..8].copy_from_slice(&low(seq).to_le_bytes());
-        place[8..].copy_from_slice(&sum.to_le_bytes());
+    if let Some(head) = out.get_mut(start..start + 4) {
+        head.copy_from_slice(&[a, b, c, kind]);
     }
 }
 
-/// Whether a record can be read again; where not, it is said.
-pub(super) fn fits(record: &Record) -> bool {
-    let bytes = size(record);
+/// The bare record that some bytes begin with, and what follows it.
+pub(super) fn cut_bare(bytes: &[u8]) -> Option<(Bare<'_>, &[u8])> {
+    let &[a, b, c, ..] = bytes else { return None };
+    let length = usize::try_from(u32::from_le_bytes([a, b, c, 0])).ok()?;
+    let (bare, rest) = bytes.split_at_checked(HEAD_BYTES + length)?;
+    Some((Bare(bare), rest))
+}
+
+impl Bare<'_> {
+    /// It as a value.
+    pub(super) fn record(self) -> Option<Record> {
+        let (head, payload) = self.0.split_at_checked(HEAD_BYTES)?;
+        let kind = *head.get(3)?;
+        whole(kind, Fields { bytes: payload, old: false }).ok()
+    }
+}
+
+/// Whether a record of so many bytes can be read again; where not, it is said.
+pub(super) fn fits(bytes: usize) -> bool {
     let fits = bytes <= budget::JOURNAL_RECORD_BYTES;
     if !fits {
         log::error!(
