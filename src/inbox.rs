@@ -10,6 +10,7 @@ use crate::reason::{Reason, Why};
 use crate::settings::Transport;
 use crate::step::Step;
 use std::hash::{DefaultHasher, Hasher};
+use std::rc::Rc;
 
 /// Attempts of one turn.
 const ATTEMPTS: u32 = 3;
@@ -39,7 +40,7 @@ pub struct Inbox {
 }
 
 struct Open {
-    turn: Box<Turn>,
+    turn: Rc<Turn>,
     link: LinkId,
     state: State,
     failures: u32,
@@ -200,16 +201,16 @@ impl Inbox {
     }
 
     /// Opens a turn; `fetching`: so many attachments are on their way first.
-    pub fn begin(&mut self, turn: Box<Turn>, link: LinkId, fetching: usize, step: &mut Step<'_>) {
+    pub fn begin(&mut self, turn: Turn, link: LinkId, fetching: usize, step: &mut Step<'_>) {
         let state = if fetching > 0 { State::Fetching { left: fetching } } else { State::Held };
-        self.turns.push(Open { turn, link, state, failures: 0, replies: 0, place: 0, said: Vec::new() });
+        self.turns.push(Open { turn: Rc::new(turn), link, state, failures: 0, replies: 0, place: 0, said: Vec::new() });
         self.give(step);
     }
 
     /// An attachment came, or did not.
     pub fn fetched(&mut self, turn: &str, attachment: &str, fetched: Fetched, step: &mut Step<'_>) {
         if let Some(open) = self.turns.iter_mut().find(|open| open.turn.id == turn) {
-            let files = open.turn.message.attachments.iter_mut();
+            let files = Rc::make_mut(&mut open.turn).message.attachments.iter_mut();
             for file in files.filter(|file| file.id == attachment && file.fetched == Fetched::NotAsked) {
                 file.fetched = fetched.clone();
             }
@@ -367,7 +368,9 @@ impl Inbox {
                 State::Fetching { .. } | State::Asked { .. } => false,
             };
             if due {
-                open.turn.attempt = open.failures + 1;
+                if open.turn.attempt != open.failures + 1 {
+                    Rc::make_mut(&mut open.turn).attempt = open.failures + 1;
+                }
                 open.place = 0;
                 open.state = State::Asked { deadline: now.after_ms(open.turn.deadline_ms) };
                 log::info!("{}: dispatch {} attempt {}", open.turn.agent, open.turn.conv.key, open.turn.attempt);

@@ -427,8 +427,14 @@ impl Lane {
     /// whose conversation has an open turn.
     #[must_use]
     pub fn next(&self, busy: &dyn Fn(Option<&str>) -> bool) -> Option<&str> {
+        // most of a channel's messages stand in one conversation: it is asked about once
+        let mut last = None;
+        let mut is_busy = |thread| match last {
+            Some((known, is)) if known == thread => is,
+            Some(_) | None => last.insert((thread, busy(thread))).1,
+        };
         self.entries.iter().take(self.ready).find_map(|entry| match &entry.what {
-            What::Waiting { message, .. } if !busy(message.thread.as_deref()) => Some(&*entry.id),
+            What::Waiting { message, .. } if !is_busy(message.thread.as_deref()) => Some(&*entry.id),
             What::Waiting { .. } | What::Open | What::Done => None,
         })
     }
@@ -506,10 +512,11 @@ impl Lane {
 
     /// The oldest of what the socket brought in one unbroken stream counts as settled, while more than `leave` are not: history
     /// may not be asked about all that a busy channel says. What the socket skipped before it is not looked for any more.
-    /// What is settled behind an open turn does not make a channel busy.
-    pub fn trust(&mut self, leave: usize) {
+    /// What is settled behind an open turn does not make a channel busy. So many bytes less are held by its entries.
+    pub fn trust(&mut self, leave: usize) -> usize {
+        let held = self.entries_bytes();
         while self.unbroken && self.old == 0 && self.unsettled_entries() > leave {
-            let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { return };
+            let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { break };
             let trusted =
                 self.trusted.get_or_insert_with(|| Box::new(Trusted { from: self.read.id.clone(), count: 0 }));
             trusted.count += 1;
@@ -522,6 +529,7 @@ impl Lane {
         if self.entries.len() < self.entries.capacity() / 2 {
             self.entries.shrink_to(self.entries.len() + 8);
         }
+        held.saturating_sub(self.entries_bytes())
     }
 
     /// So many entries would go one by one if they were trusted: the first of them is done, and nothing stands before it.

@@ -96,6 +96,8 @@ pub struct Seat {
 pub struct Link {
     id: LinkId,
     seat: Seat,
+    /// Its name, as its channels share it.
+    guild_name: Rc<str>,
     dialect: Rc<dyn Dialect>,
     state: State,
     since: Moment,
@@ -153,6 +155,8 @@ pub struct Link {
     /// Since when it is live without a break.
     live_since: Option<Moment>,
     news: Vec<News>,
+    /// Something happened that `settle` has not followed up.
+    stirred: bool,
     tally: Tally,
     /// How it fared, where somebody may look at it.
     day: Option<Box<Day>>,
@@ -211,8 +215,8 @@ pub struct Cable {
 }
 
 /// A message's id as windows remember it: some guilds count the messages of each channel by themselves.
-fn in_channel(channel: &str, message: &str) -> String {
-    format!("{channel}\n{message}")
+fn in_channel<'a>(channel: &'a str, message: &'a str) -> [&'a str; 3] {
+    [channel, "\n", message]
 }
 
 impl Cable {
@@ -239,6 +243,7 @@ impl Link {
         };
         Self {
             id,
+            guild_name: seat.guild.name.as_str().into(),
             dialect,
             state,
             since: now,
@@ -277,6 +282,7 @@ impl Link {
             deaf_sessions: 0,
             live_since: None,
             news: Vec::new(),
+            stirred: false,
             tally: Tally::default(),
             day: None,
             seat,
@@ -390,7 +396,7 @@ impl Link {
             }
             Wire::Lost(lost) => self.lost(lost, step),
         }
-        self.settle(step);
+        self.stir();
     }
 
     /// An HTTP call came back.
@@ -401,13 +407,13 @@ impl Link {
             Purpose::Bearer => self.minted_bearer(answer, call.sent, step),
             _ => self.answered(call, answer, step),
         }
-        self.settle(step);
+        self.stir();
     }
 
     /// Time passed.
     pub fn tick(&mut self, step: &mut Step<'_>) {
         self.timers(step);
-        self.settle(step);
+        self.stir();
     }
 
     /// When `tick` has something to do.
@@ -457,8 +463,16 @@ impl Link {
         }
     }
 
-    /// After every happening: the next frame, the next read, the next post.
+    /// Something happened: what follows from it is done by the next `settle`.
+    pub fn stir(&mut self) {
+        self.stirred = true;
+    }
+
+    /// After every happening, or those that came together: the next frame, the next read, the next post.
     pub fn settle(&mut self, step: &mut Step<'_>) {
+        if !std::mem::take(&mut self.stirred) {
+            return;
+        }
         self.date_gaps(step.now.wall_ms);
         self.joins(step);
         self.read_on(step);

@@ -1,6 +1,7 @@
 //! The vocabulary: ids, a guild message, the conversation it stands in, the turn an agent is given.
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// Which agent of this daemon. Given once, never given again, even over a reload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -128,8 +129,8 @@ impl Message {
 pub struct Conversation {
     /// `guild.channel` or `guild.channel.thread`, `[A-Za-z0-9._-]{1,128}`.
     pub key: String,
-    /// The guild's name in the configuration.
-    pub guild: String,
+    /// The guild's name in the configuration: one for all its channels.
+    pub guild: Rc<str>,
     /// The channel's id.
     pub channel: String,
     /// The channel's name.
@@ -150,7 +151,7 @@ pub struct Turn {
     /// The agent's name in the configuration.
     pub agent: String,
     /// Where.
-    pub conv: Conversation,
+    pub conv: Rc<Conversation>,
     /// What.
     pub message: Message,
     /// How long the agent has, in milliseconds.

@@ -7,6 +7,7 @@ use crate::message::{AgentId, Line, Turn};
 use crate::reason::Why;
 use crate::settings::{self, Settings};
 use crate::status::{LettersStatus, Status};
+use std::rc::Rc;
 
 /// A client of the control socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -160,7 +161,7 @@ pub enum Output {
     /// Make an HTTP call: `Input::Answer` follows.
     Call(Ticket, Box<Call>),
     /// Give a turn to an agent.
-    Ask(AgentId, Box<Turn>),
+    Ask(AgentId, Rc<Turn>),
     /// Take a turn back: exec kills its process group, a line agent is told. `Said` for it is still allowed, and ignored.
     Cancel(AgentId, String, Cancel),
     /// Answer a `send`.

@@ -108,7 +108,7 @@ impl Relay {
             Input::Agent(agent, said) => self.agent_said(agent, said, now),
             Input::Disk(stored) => self.stored(&stored, now),
             Input::Control(client, command) => self.control(client, command, now),
-            Input::Heap { used, limit } => self.heap(used, limit, now),
+            Input::Heap { used, limit } => self.heap(used, limit),
         }
         self.stirred = Some(now);
     }
@@ -151,13 +151,14 @@ impl Relay {
         sooner(turns, self.stopping)
     }
 
-    /// After every happening, or those that came together: news, turns that are late, new turns, cursors, and the end if it
-    /// is due.
+    /// After every happening, or those that came together: news, turns that are late, new turns, what links want next,
+    /// cursors, and the end if it is due.
     fn work(&mut self, now: Now) {
         self.pass_news(now);
         self.late_turns(now);
         self.give_turns(now);
         self.pass_news(now);
+        self.step(now, |relay, step| relay.links.iter_mut().for_each(|link| link.settle(step)));
         if self.ledger.cursors_due(now) {
             self.keep_cursors(now);
         }

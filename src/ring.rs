@@ -15,6 +15,37 @@ pub struct Window {
     index: Vec<u16>,
 }
 
+/// What a window remembers.
+pub trait Id {
+    /// Its bytes, in pieces or not.
+    fn feed(&self, hasher: &mut DefaultHasher);
+}
+
+impl Id for str {
+    fn feed(&self, hasher: &mut DefaultHasher) {
+        hasher.write(self.as_bytes());
+    }
+}
+
+impl Id for String {
+    fn feed(&self, hasher: &mut DefaultHasher) {
+        self.as_str().feed(hasher);
+    }
+}
+
+impl<T: Id + ?Sized> Id for &T {
+    fn feed(&self, hasher: &mut DefaultHasher) {
+        (**self).feed(hasher);
+    }
+}
+
+/// A text in pieces is the same as the whole text.
+impl<const N: usize> Id for [&str; N] {
+    fn feed(&self, hasher: &mut DefaultHasher) {
+        self.iter().for_each(|piece| piece.feed(hasher));
+    }
+}
+
 /// No place.
 const FREE: u16 = u16::MAX;
 /// Places are u16, and one value says `FREE`.
@@ -35,7 +66,7 @@ impl Window {
     }
 
     /// Remembers an id; the oldest is forgotten for it. Whether it was new.
-    pub fn insert(&mut self, id: &str) -> bool {
+    pub fn insert(&mut self, id: &(impl Id + ?Sized)) -> bool {
         let hash = self.hash(id);
         if self.find(hash).is_some() {
             return false;
@@ -59,7 +90,7 @@ impl Window {
     }
 
     /// Forgets an id before its time.
-    pub fn remove(&mut self, id: &str) {
+    pub fn remove(&mut self, id: &(impl Id + ?Sized)) {
         let slot = self.find(self.hash(id));
         let Some(place) = slot.and_then(|slot| self.index.get(slot)).map(|place| usize::from(*place)) else { return };
         self.forget(place);
@@ -71,7 +102,7 @@ impl Window {
 
     /// Whether it is remembered.
     #[must_use]
-    pub fn contains(&self, id: &str) -> bool {
+    pub fn contains(&self, id: &(impl Id + ?Sized)) -> bool {
         self.find(self.hash(id)).is_some()
     }
 
@@ -93,10 +124,10 @@ impl Window {
         self.hashes.capacity() * 8 + self.index.capacity() * 2
     }
 
-    fn hash(&self, id: &str) -> u64 {
+    fn hash(&self, id: &(impl Id + ?Sized)) -> u64 {
         let mut hasher = DefaultHasher::new();
         hasher.write_u64(self.seed);
-        hasher.write(id.as_bytes());
+        id.feed(&mut hasher);
         hasher.finish()
     }
 

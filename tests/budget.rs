@@ -17,6 +17,7 @@ use guild_bridge::{budget, text};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 use std::alloc::System;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 use std::sync::{Mutex, MutexGuard};
 
 #[path = "budget/read.rs"]
@@ -165,9 +166,10 @@ fn a_links_channels_are_within_their_item() {
     let row =
         |n| ChannelRow { id: uuid(n), name: format!("channel {n:04}"), kind: Kind::Channel, last: Newest::Id(uuid(n)) };
     let bytes = holds(|| {
+        let guild = Rc::from("a-guild-with-a-name");
         let channel = |n| {
             let place = Place { before: Some(uuid(1)), id: Some(uuid(2)) };
-            let mut channel = Channel::new("a-guild-with-a-name", row(n), place, Gate::Open);
+            let mut channel = Channel::new(&guild, row(n), place, Gate::Open);
             channel.lane.read_to_end();
             (3..9).for_each(|n| channel.lane.listed(&uuid(n), None));
             channel

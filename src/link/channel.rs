@@ -10,6 +10,7 @@ use crate::message::Conversation;
 use crate::moment::{Moment, sooner};
 use crate::text;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// After the first join, so long until the next ones: backends that verify asynchronously ignore the first.
 const JOINS_MS: [u64; 3] = [0, 1_000, 5_000];
@@ -18,15 +19,17 @@ const FOLLOW_ANYWAY_MS: u64 = 60_000;
 /// A join that was not answered counts as heard by the guild after so long: most never answer.
 const JOIN_SETTLES_MS: u64 = 500;
 
-/// The guild's name in a conversation and in its key, as long as names are.
-const GUILD_TWICE_BYTES: usize = 64;
+/// The guild's name in a conversation's key, as long as names are.
+const GUILD_BYTES: usize = 32;
+/// A conversation, which turns share with its channel: how many do is counted beside it.
+const CONVERSATION_BYTES: usize = size_of::<Conversation>() + 2 * size_of::<usize>();
 
 /// A channel.
 pub struct Channel {
     /// As the list says it.
     pub row: ChannelRow,
     /// Where it stands, as agents see it (the thread empty).
-    pub conv: Conversation,
+    pub conv: Rc<Conversation>,
     /// Its messages.
     pub lane: Lane,
     /// What stands before the first join.
@@ -106,10 +109,10 @@ struct Join {
 impl Channel {
     /// A channel with the place where it begins.
     #[must_use]
-    pub fn new(guild: &str, row: ChannelRow, place: Place, gate: Gate) -> Self {
+    pub fn new(guild: &Rc<str>, row: ChannelRow, place: Place, gate: Gate) -> Self {
         let conv = Conversation {
             key: text::conversation_key(guild, &row.id, None),
-            guild: guild.to_owned(),
+            guild: guild.clone(),
             channel: row.id.clone(),
             name: row.name.clone(),
             kind: row.kind,
@@ -117,7 +120,7 @@ impl Channel {
         };
         Self {
             row,
-            conv,
+            conv: Rc::new(conv),
             lane: Lane::at(place),
             gate,
             probe_due: false,
@@ -144,7 +147,8 @@ impl Channel {
         let id = row.id.len();
         let last = if let Newest::Id(last) = &row.last { last.len() } else { 0 };
         // cursor and place in history name two messages each, and a reading its end
-        size_of::<Self>() + Lane::LEAST_BYTES + 3 * id + 2 * row.name.len() + 6 * last + GUILD_TWICE_BYTES
+        let texts = 3 * id + 2 * row.name.len() + 6 * last + GUILD_BYTES;
+        size_of::<Self>() + CONVERSATION_BYTES + Lane::LEAST_BYTES + texts
     }
 
     /// What people know it as, as a line for them shows it: its name, which is the guild's text, or its id where it has none.

@@ -12,6 +12,7 @@ use crate::moment::Moment;
 use crate::step::Step;
 use crate::text;
 use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
 
 /// Bot messages that count, for each conversation.
 #[derive(Default)]
@@ -93,7 +94,7 @@ impl Link {
     /// what is beyond that pace is trusted, the oldest of the channel that has most of it. Nothing is where the socket was
     /// found to skip messages.
     fn make_room(&mut self, at: usize) {
-        let (held, most) = (self.entries_bytes(), self.seat.share.window_bytes);
+        let (mut held, most) = (self.entries_bytes(), self.seat.share.window_bytes);
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.wanted = channel.wanted || channel.lane.crowded() || held >= most / 4;
         if !matches!(&self.state, State::Up(live) if !live.missed) {
@@ -102,14 +103,14 @@ impl Link {
         // a page that is under way begins where its channel stood
         let page = self.history.page_of();
         if page != Some(at) {
-            channel.lane.trust(budget::CHANNEL_ENTRIES);
+            held -= channel.lane.trust(budget::CHANNEL_ENTRIES);
         }
-        while self.entries_bytes() >= most / 8 * 3 {
+        while held >= most / 8 * 3 {
             let others = self.channels.iter().enumerate().filter(|(at, _)| page != Some(*at));
             let longest = others.map(|(at, channel)| (channel.lane.trustable(), at)).max();
             let Some((length @ 1.., at)) = longest else { return };
             if let Some(channel) = self.channels.get_mut(at) {
-                channel.lane.trust(length - 1);
+                held -= channel.lane.trust(length - 1);
             }
         }
     }
@@ -170,7 +171,7 @@ impl Link {
     pub fn next_message(
         &mut self,
         busy: &dyn Fn(&str, Option<&str>) -> bool,
-    ) -> Option<(Box<Message>, Conversation, bool)> {
+    ) -> Option<(Box<Message>, Rc<Conversation>, bool)> {
         if !self.outbox.has_room() || matches!(self.state, State::Closed) {
             return None;
         }
@@ -188,6 +189,7 @@ impl Link {
         }
         let mut conv = channel.conv.clone();
         if message.thread.is_some() {
+            let conv = Rc::make_mut(&mut conv);
             conv.key = text::conversation_key(&conv.guild, &conv.channel, message.thread.as_deref());
             conv.thread.clone_from(&message.thread);
         }

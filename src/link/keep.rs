@@ -56,7 +56,7 @@ impl Link {
                 channel.join_from(now);
             }
         }
-        self.settle(step);
+        self.stir();
     }
 
     /// What the journal needs to begin anew: cursors, finished turns past them, posts that wait, letters, gaps, own

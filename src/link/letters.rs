@@ -110,7 +110,7 @@ impl Link {
             self.outbox.push(item, step.awaited(), true);
             went += 1;
         }
-        self.settle(step);
+        self.stir();
         (went, stay)
     }
 

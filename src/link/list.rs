@@ -17,6 +17,7 @@ use crate::moment::Moment;
 use crate::reason::{Reason, Why};
 use crate::step::Step;
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 impl Link {
     pub(super) fn listing(&self) -> bool {
@@ -148,8 +149,11 @@ impl Link {
             let room = self.has_room_for(&row, held);
             match places.get(&row.id).and_then(|at| self.channels.get_mut(*at)) {
                 Some(channel) => {
-                    channel.conv.name.clone_from(&row.name);
-                    channel.conv.kind = row.kind;
+                    if channel.conv.name != row.name || channel.conv.kind != row.kind {
+                        let conv = Rc::make_mut(&mut channel.conv);
+                        conv.name.clone_from(&row.name);
+                        conv.kind = row.kind;
+                    }
                     channel.row = row;
                 }
                 None if room => {
@@ -175,7 +179,7 @@ impl Link {
 
     /// A channel that was not in the list before: from its kept place, or its first cursor is found and written.
     pub(super) fn admit(&mut self, row: ChannelRow, step: &mut Step<'_>) {
-        let guild = self.seat.guild.name.clone();
+        let guild = self.guild_name.clone();
         let mut channel = if let Some(place) = self.parked.remove(&row.id) {
             Channel::new(&guild, row, place, Gate::Open)
         } else {

@@ -221,8 +221,8 @@ impl Link {
             return;
         }
         self.backoff.clear();
-        let alone = self.channels.iter().filter(|channel| channel.proven.is_some()).count() == 1;
-        if alone && self.live_since.is_none() {
+        let alone = || self.channels.iter().filter(|channel| channel.proven.is_some()).count() == 1;
+        if self.live_since.is_none() && alone() {
             self.live_since = Some(now);
             self.why = None;
             self.since = now;

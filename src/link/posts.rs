@@ -62,7 +62,7 @@ impl Link {
         if last {
             self.turn_over(about);
         }
-        self.settle(step);
+        self.stir();
     }
 
     /// Keeps a turn's end. Fences that are opened in every part can make a reply larger than a record may be: then its
@@ -84,7 +84,7 @@ impl Link {
         let (channel, message) = (about.channel.clone(), about.message.clone());
         step.record(Record::Turn { link: self.name(), channel, message, posts: Vec::new() });
         self.turn_over(about);
-        self.settle(step);
+        self.stir();
     }
 
     /// A turn was given up after its attempts: a gap.
@@ -95,7 +95,7 @@ impl Link {
         // the record that counts it finishes it
         self.keep_gaps(step);
         self.turn_over(about);
-        self.settle(step);
+        self.stir();
     }
 
     fn turn_over(&mut self, about: &About) {
@@ -157,7 +157,7 @@ impl Link {
             let asked_by = if n == last { asked_by.clone() } else { AskedBy::Turn };
             self.take_post(channel, post, asked_by, step.awaited(), false);
         }
-        self.settle(step);
+        self.stir();
         Ok(())
     }
 

@@ -4,11 +4,10 @@ use super::channel::Gate;
 use super::{Link, State, in_channel};
 use crate::budget::ceiling::Pressure;
 use crate::message::Author;
-use crate::step::Step;
 
 impl Link {
     /// The heap stands so from here on; how many messages were let go for it. One that waits alone stays.
-    pub fn pressed(&mut self, pressure: Pressure, step: &mut Step<'_>) -> usize {
+    pub fn pressed(&mut self, pressure: Pressure) -> usize {
         self.pressure = pressure;
         let mut let_go = 0;
         if pressure == Pressure::Shed && self.waiting() > 1 {
@@ -16,7 +15,7 @@ impl Link {
                 let_go += self.let_go(at);
             }
         }
-        self.settle(step);
+        self.stir();
         let_go
     }
 

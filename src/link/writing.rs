@@ -76,7 +76,7 @@ impl Link {
             let off = self.dialect.typing(&open.channel, open.thread.as_deref(), false);
             self.writing.say(off);
         }
-        self.settle(step);
+        self.stir();
     }
 
     /// Whether an event to a channel's room would be heard.

@@ -70,7 +70,7 @@ impl Relay {
             return;
         }
         for at in 0..self.crew.len() {
-            // while memory is short one turn at a time: each holds its message twice, and then its reply
+            // while memory is short one turn at a time: each holds its message, the line made of it, and then its reply
             let easy = self.pressure == Pressure::Easy;
             let may = |crew: &Crew| crew.inbox.has_room() && (easy || crew.inbox.open() == 0);
             while self.crew.get(at).is_some_and(|crew| may(crew) && crew.leaving.is_none()) {
@@ -104,8 +104,8 @@ impl Relay {
                 deadline_ms: crew.agent.deadline_s.saturating_mul(1000),
                 replayed,
             };
-            crew.inbox.begin(Box::new(turn), id, fetching, step);
-            link.settle(step);
+            crew.inbox.begin(turn, id, fetching, step);
+            link.stir();
             crew.turn = link_at + 1;
             return true;
         }

@@ -139,8 +139,7 @@ impl Relay {
         let mut link = Link::new(LinkId(self.next_link), seat, now.at);
         self.next_link += 1;
         self.ledger.restore(&mut link);
-        let pressure = self.pressure;
-        self.step(now, |_, step| link.pressed(pressure, step));
+        link.pressed(self.pressure);
         self.links.push(link);
     }
 

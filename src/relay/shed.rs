@@ -3,7 +3,6 @@
 
 use super::Relay;
 use crate::budget::ceiling::Pressure;
-use crate::moment::Now;
 use crate::reason::Reason;
 
 impl Relay {
@@ -14,17 +13,14 @@ impl Relay {
     }
 
     /// So many bytes of heap are in use, so many may be.
-    pub(super) fn heap(&mut self, used: usize, limit: usize, now: Now) {
+    pub(super) fn heap(&mut self, used: usize, limit: usize) {
         let before = self.pressure;
         self.pressure = before.next(used, limit);
         let (now_is, again) = (self.pressure, Pressure::Easy.next(used, limit) == Pressure::Shed);
         if before == now_is && !again {
             return;
         }
-        let links = self.step(now, |relay, step| {
-            relay.links.iter_mut().map(|link| link.pressed(now_is, step)).collect::<Vec<usize>>()
-        });
-        let let_go: usize = links.iter().sum();
+        let let_go: usize = self.links.iter_mut().map(|link| link.pressed(now_is)).sum();
         self.let_go += let_go as u64;
         match (before, now_is) {
             (Pressure::Easy, Pressure::Shed) => {

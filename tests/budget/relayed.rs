@@ -13,10 +13,11 @@ use guild_bridge::secret::Secret;
 use guild_bridge::settings::{Agent, RespondTo, Settings, Timing, Transport};
 use stats_alloc::Region;
 use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// One message over one link, at most: its frame taken in, its turn opened and written as a line, `none` read and the turn
-/// ended. It was 58 before the line was written into room of its own size and ids were no more collected letter by letter.
-const A_MESSAGE: usize = 52;
+/// ended.
+const A_MESSAGE: usize = 30;
 /// Of a hundred messages so many may cost more: once a second the places in the channels' histories are written.
 const WITH_A_WRITE: usize = 1;
 
@@ -25,7 +26,7 @@ const AGENT: AgentId = AgentId(0);
 struct Core {
     relay: Relay,
     at: u64,
-    turns: Vec<Turn>,
+    turns: Vec<Rc<Turn>>,
     line: Option<Line>,
     /// The agent's line.
     said: String,
@@ -129,7 +130,7 @@ impl Core {
             }
             Output::Call(ticket, call) => news.push_back(News::Answer(ticket, body_of(&call))),
             Output::Store(task) => news.push_back(News::Stored(task.seq)),
-            Output::Ask(_, turn) => self.turns.push(*turn),
+            Output::Ask(_, turn) => self.turns.push(turn),
             _ => {}
         }
     }

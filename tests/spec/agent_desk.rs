@@ -31,7 +31,7 @@ impl Desk {
     }
 
     pub fn ask(&mut self, id: &str, text: &str) {
-        self.agents.ask(ONE, Box::new(turn(id, text)));
+        self.agents.ask(ONE, Rc::new(turn(id, text)));
     }
 
     /// The next saying of anybody, with who says it.
@@ -75,14 +75,14 @@ pub fn turn(id: &str, text: &str) -> Turn {
         id: id.to_owned(),
         attempt: 1,
         agent: "recruiter".to_owned(),
-        conv: Conversation {
+        conv: Rc::new(Conversation {
             key: "acme.general".to_owned(),
-            guild: "acme".to_owned(),
+            guild: "acme".into(),
             channel: "general".to_owned(),
             name: "General".to_owned(),
             kind: Kind::Channel,
             thread: None,
-        },
+        }),
         message: Message {
             id: "00000042".to_owned(),
             at: "2026-11-23T15:24:16Z".to_owned(),

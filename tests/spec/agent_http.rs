@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::time::Duration;
@@ -207,7 +208,7 @@ fn an_agent_that_does_not_answer_in_time_fails_the_turn() {
         hire(desk, to(silent)).await;
         let mut asked = turn("t_1", "hi");
         asked.deadline_ms = 300;
-        desk.agents.ask(ONE, Box::new(asked));
+        desk.agents.ask(ONE, Rc::new(asked));
         assert_eq!(failed(desk.next().await).reason, Reason::AgentTimeout);
     });
 }

@@ -7,6 +7,7 @@ use guild_bridge::budget;
 use guild_bridge::message::{Attachment, Fetched};
 use guild_bridge::reason::{Reason, Why};
 use std::borrow::Cow;
+use std::rc::Rc;
 
 fn attachment(fetched: Fetched) -> Attachment {
     let (id, name, media_type) = ("a1".to_owned(), "p.jpg".to_owned(), "image/jpeg".to_owned());
@@ -30,7 +31,7 @@ fn a_send_whose_id_is_too_long_to_be_remembered_is_refused() {
 #[test]
 fn a_turn_is_written_as_the_contract_shows_it() {
     let mut asked = turn("t_9", "status?");
-    asked.conv.name = "general".to_owned();
+    Rc::make_mut(&mut asked.conv).name = "general".to_owned();
     asked.message.attachments = vec![attachment(Fetched::NotAsked)];
     let shown = concat!(
         r#"{"v":1,"type":"message","turn":"t_9","attempt":1,"agent":"recruiter","guild":"acme","#,

@@ -12,6 +12,7 @@ use smol::Async;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
+use std::rc::Rc;
 
 /// An agent's side of a connection.
 struct Peer(Async<UnixStream>);
@@ -159,7 +160,7 @@ fn several_agents_share_a_socket_and_a_connection() {
         seat(desk, TWO, "writer", &dir.file("s"), &[]);
         let mut peer = Peer::hello(&dir.file("s"), r#""recruiter","writer""#).await;
         assert_eq!((desk.next_of().await, desk.next_of().await), ((ONE, Said::Here), (TWO, Said::Here)));
-        desk.agents.ask(TWO, Box::new(turn("t_2", "hi")));
+        desk.agents.ask(TWO, Rc::new(turn("t_2", "hi")));
         peer.hear().await;
         peer.say(r#"{"v":1,"type":"none","turn":"t_2"}"#).await;
         assert_eq!(desk.next_of().await, (TWO, none("t_2")));
@@ -184,7 +185,7 @@ fn a_connection_that_loses_one_agent_keeps_the_other() {
         let _new = Peer::hello(&dir.file("s"), r#""recruiter""#).await;
         assert_eq!(both.hear().await, error("replaced", "recruiter was claimed by a newer connection"));
         assert_eq!(desk.next_of().await, (ONE, Said::Here));
-        desk.agents.ask(TWO, Box::new(turn("t_2", "hi")));
+        desk.agents.ask(TWO, Rc::new(turn("t_2", "hi")));
         assert_eq!(both.hear().await, line::message(&turn("t_2", "hi")));
         drop(both);
         assert_eq!(desk.next_of().await, (TWO, gone("its connection was closed")));

@@ -3,6 +3,7 @@
 use crate::agent_desk::turn;
 use guild_bridge::codec::json as scanner;
 use guild_bridge::io::agent::template::{argument, fill, json};
+use std::rc::Rc;
 
 #[test]
 fn every_placeholder_stands_for_its_own() {
@@ -13,7 +14,7 @@ fn every_placeholder_stands_for_its_own() {
 #[test]
 fn who_has_no_name_is_named_by_the_id() {
     let mut asked = turn("t_1", "hi");
-    asked.conv.name.clear();
+    Rc::make_mut(&mut asked.conv).name.clear();
     asked.message.author.name.clear();
     assert_eq!(fill("{channel}/{author}", &asked), "general/u7");
 }

@@ -54,7 +54,7 @@ impl Exec {
     }
 
     /// Starts the turn's process.
-    pub fn ask(&self, turn: Box<Turn>, executor: &LocalExecutor<'static>) {
+    pub fn ask(&self, turn: Rc<Turn>, executor: &LocalExecutor<'static>) {
         let (keep, kept) = bounded(1);
         self.running.borrow_mut().insert(turn.id.clone(), keep);
         let (how, voice, groups) = (self.how.clone(), self.voice.clone(), self.groups.clone());
@@ -93,7 +93,7 @@ async fn appear(how: Rc<How>, voice: Rc<Voice>) {
 }
 
 /// Runs one turn to its end, or until `kept` closes: then what it says is meant for nobody.
-async fn run(how: &How, turn: Box<Turn>, voice: &Voice, groups: &Groups, kept: &Receiver<()>) -> Said<'static> {
+async fn run(how: &How, turn: Rc<Turn>, voice: &Voice, groups: &Groups, kept: &Receiver<()>) -> Said<'static> {
     let own = turn.id.clone();
     let id = || Cow::Owned(own.clone());
     let failed = |detail: String| Said::Failed { turn: id(), why: Why::new(Reason::AgentFailed, detail) };
@@ -111,15 +111,11 @@ async fn run(how: &How, turn: Box<Turn>, voice: &Voice, groups: &Groups, kept: &
         }
     };
     let input = match how.stdin {
-        Stdin::Text => turn.message.text,
-        Stdin::Json => {
-            let line = line::message(&turn) + "\n";
-            // from here on its message is in the line alone
-            drop(turn);
-            line
-        }
+        Stdin::Text => turn.message.text.clone(),
+        Stdin::Json => line::message(&turn) + "\n",
         Stdin::None => String::new(),
     };
+    drop(turn);
     let mut attend = pin!(attend(&mut child, &input, stderr, voice));
     let taken_back = async {
         let _ = kept.recv().await;

@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
+use ureq::http::request::Builder;
 use ureq::http::{Request, Response, header};
 use ureq::{Agent, Body, RequestExt};
 
@@ -55,8 +56,12 @@ struct Crew {
     under_way: AtomicUsize,
 }
 
+/// A call that is to be made: what a turn comes to, but for the bearer, which is read when it is made.
 struct Job {
-    turn: Box<Turn>,
+    turn: String,
+    deadline_ms: u64,
+    request: Builder,
+    body: String,
     wanted: Weak<()>,
 }
 
@@ -72,13 +77,17 @@ impl Http {
     }
 
     /// Queues the turn's call; what to say at once where it cannot be made.
-    pub fn ask(&mut self, turn: Box<Turn>) -> Option<Said<'static>> {
+    pub fn ask(&mut self, turn: &Turn) -> Option<Said<'static>> {
         // what was answered has no job any more
         self.open.retain(|_, mark| Arc::weak_count(mark) > 0);
+        let (request, body) = match self.crew.how.request(turn) {
+            Ok(asked) => asked,
+            Err(why) => return Some(Said::Failed { turn: Cow::Owned(turn.id.clone()), why }),
+        };
         let mark = Arc::new(());
-        let id = turn.id.clone();
+        let (id, deadline_ms, wanted) = (turn.id.clone(), turn.deadline_ms, Arc::downgrade(&mark));
         let under_way = self.crew.under_way.fetch_add(1, Ordering::Relaxed) + 1;
-        if self.jobs.try_send(Job { turn, wanted: Arc::downgrade(&mark) }).is_err() {
+        if self.jobs.try_send(Job { turn: id.clone(), deadline_ms, request, body, wanted }).is_err() {
             self.crew.under_way.fetch_sub(1, Ordering::Relaxed);
             return Some(busy(&id));
         }
@@ -105,7 +114,7 @@ impl Http {
         let name = format!("agent-{}", crew.voice.name);
         let work = move || {
             while let Ok(job) = queue.recv_blocking() {
-                crew.serve(&job);
+                crew.serve(job);
             }
         };
         std::thread::Builder::new().name(name).stack_size(budget::AGENT_STACK_BYTES).spawn(work).map(drop)
@@ -118,10 +127,28 @@ impl Drop for Http {
     }
 }
 
+impl How {
+    /// A turn's request, without its bearer, and the body.
+    fn request(&self, turn: &Turn) -> Result<(Builder, String), Why> {
+        let body = self.body.as_ref().map_or_else(|| line::message(turn), |body| template::json(body, turn));
+        let mut request = Request::post(&self.url).header("idempotency-key", &turn.id);
+        for (name, value) in &self.headers {
+            let value = template::argument(value, turn)
+                .map_err(|why| Why::new(Reason::AgentFailed, format!("its header {name}: {why}")))?;
+            request = request.header(name, value);
+        }
+        if !self.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
+            request = request.header(header::CONTENT_TYPE, "application/json");
+        }
+        Ok((request, body))
+    }
+}
+
 impl Crew {
-    fn serve(&self, job: &Job) {
-        let wanted = || job.wanted.strong_count() > 0;
-        let said = wanted().then(|| self.call(&job.turn));
+    fn serve(&self, job: Job) {
+        let still = job.wanted.clone();
+        let wanted = || still.strong_count() > 0;
+        let said = wanted().then(|| self.call(job));
         self.under_way.fetch_sub(1, Ordering::Relaxed);
         if let Some((said, bad)) = said.filter(|_| wanted()) {
             if bad > 0 {
@@ -133,48 +160,36 @@ impl Crew {
     }
 
     /// Makes the call; what it comes to, and in how many places the answer was not UTF-8.
-    fn call(&self, turn: &Turn) -> (Said<'static>, usize) {
-        let id = || Cow::Owned(turn.id.clone());
-        let request = match self.request(turn) {
-            Ok(request) => request,
-            Err(Unasked::Absent(why)) => return (Said::Absent { turn: id(), why }, 0),
-            Err(Unasked::Failed(why)) => return (Said::Failed { turn: id(), why }, 0),
+    fn call(&self, job: Job) -> (Said<'static>, usize) {
+        let turn = Cow::Owned(job.turn);
+        let request = match self.bear(job.request) {
+            Ok(request) => request.body(job.body),
+            Err(why) => return (Said::Absent { turn, why }, 0),
         };
-        let deadline = Duration::from_millis(turn.deadline_ms);
+        let request = match request {
+            Ok(request) => request,
+            Err(e) => {
+                let why = Why::new(Reason::AgentFailed, format!("its URL or a header cannot be used: {e}"));
+                return (Said::Failed { turn, why }, 0);
+            }
+        };
+        let deadline = Duration::from_millis(job.deadline_ms);
         let outcome = request.with_agent(&self.agent).configure().timeout_global(Some(deadline)).run();
         match outcome {
-            Ok(response) => self.answer(turn, response),
-            Err(error) => {
-                let why = wire::why(error, &shown(&self.how.url), turn.deadline_ms);
-                (unanswered(id(), why), 0)
-            }
+            Ok(response) => self.answer(turn, job.deadline_ms, response),
+            Err(error) => (unanswered(turn, wire::why(error, &shown(&self.how.url), job.deadline_ms)), 0),
         }
     }
 
-    fn request(&self, turn: &Turn) -> Result<Request<String>, Unasked> {
-        let how = &self.how;
-        let body = how.body.as_ref().map_or_else(|| line::message(turn), |body| template::json(body, turn));
-        let mut request = Request::post(&how.url).header("idempotency-key", &turn.id);
-        for (name, value) in &how.headers {
-            let value = template::argument(value, turn)
-                .map_err(|why| Unasked::Failed(Why::new(Reason::AgentFailed, format!("its header {name}: {why}"))))?;
-            request = request.header(name, value);
-        }
-        if !how.headers.keys().any(|name| name.eq_ignore_ascii_case("content-type")) {
-            request = request.header(header::CONTENT_TYPE, "application/json");
-        }
-        if let Some(file) = &how.bearer_file {
-            let bearer = secret::read(file, secret::credentials().as_deref())
-                .map_err(|why| Unasked::Absent(Why::new(Reason::AgentMissing, format!("its bearer: {why}"))))?;
-            request = request.header(header::AUTHORIZATION, format!("Bearer {}", bearer.expose()));
-        }
-        request.body(body).map_err(|e| {
-            Unasked::Failed(Why::new(Reason::AgentFailed, format!("its URL or a header cannot be used: {e}")))
-        })
+    /// The request with the bearer, as its file has it now.
+    fn bear(&self, request: Builder) -> Result<Builder, Why> {
+        let Some(file) = &self.how.bearer_file else { return Ok(request) };
+        let bearer = secret::read(file, secret::credentials().as_deref())
+            .map_err(|why| Why::new(Reason::AgentMissing, format!("its bearer: {why}")))?;
+        Ok(request.header(header::AUTHORIZATION, format!("Bearer {}", bearer.expose())))
     }
 
-    fn answer(&self, turn: &Turn, response: Response<Body>) -> (Said<'static>, usize) {
-        let id = Cow::Owned(turn.id.clone());
+    fn answer(&self, id: Cow<'static, str>, deadline_ms: u64, response: Response<Body>) -> (Said<'static>, usize) {
         let failed = |turn, detail| Said::Failed { turn, why: Why::new(Reason::AgentFailed, detail) };
         let status = response.status().as_u16();
         let retry_ms = wire::retry_after(response.headers());
@@ -191,7 +206,7 @@ impl Crew {
             }
         }
         if let Err(error) = read {
-            return (unanswered(id, wire::why(error.into(), &shown(&self.how.url), turn.deadline_ms)), 0);
+            return (unanswered(id, wire::why(error.into(), &shown(&self.how.url), deadline_ms)), 0);
         }
         if bytes.len() > budget::REPLY_BYTES + 1 {
             return (too_long(id), 0);
@@ -205,12 +220,6 @@ impl Crew {
         };
         (ended(id, text.map_err(|why| format!("its answer: {why}"))), bad)
     }
-}
-
-/// Why a call was not made.
-enum Unasked {
-    Absent(Why),
-    Failed(Why),
 }
 
 /// No answer came. Nobody there: the turn waits. Anything else counts as an attempt.

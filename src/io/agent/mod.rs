@@ -88,7 +88,7 @@ impl Agents {
     }
 
     /// Gives a turn to an agent that is there. A turn of nobody's is nobody's loss: its agent was just dismissed.
-    pub fn ask(&mut self, id: AgentId, turn: Box<Turn>) {
+    pub fn ask(&mut self, id: AgentId, turn: Rc<Turn>) {
         let Some((voice, pump)) = self.hired.get_mut(&id) else { return };
         let refused = match pump {
             Pump::Exec(exec) => {
@@ -97,7 +97,7 @@ impl Agents {
             }
             Pump::Stdio(stdio) => stdio.ask(&turn),
             Pump::Socket(seat) => seat.ask(&turn),
-            Pump::Http(http) => http.ask(turn),
+            Pump::Http(http) => http.ask(&turn),
         };
         if let Some(said) = refused {
             let voice = voice.clone();

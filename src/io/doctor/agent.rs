@@ -13,6 +13,7 @@ use crate::settings::{self, Transport};
 use crate::text::Clipped;
 use smol::channel::Receiver;
 use std::path::PathBuf;
+use std::rc::Rc;
 
 /// So long an answer is waited for, or the agent's own deadline where that is shorter.
 const ANSWER_MS: u64 = 20_000;
@@ -85,7 +86,7 @@ async fn trial(
         match said {
             Said::Here if !asked => {
                 asked = true;
-                agents.ask(DOCTOR, Box::new(turn(agent)));
+                agents.ask(DOCTOR, Rc::new(turn(agent)));
             }
             Said::Reply { text, last: true, .. } => return Ok(format!("it answered a test line: {}", Clipped(&text))),
             Said::None { .. } => return Ok("it took a test line and has nothing to say to it".to_owned()),
@@ -104,14 +105,14 @@ fn turn(agent: &settings::Agent) -> Turn {
         id: TURN.to_owned(),
         attempt: 1,
         agent: agent.name.clone(),
-        conv: Conversation {
+        conv: Rc::new(Conversation {
             key: "doctor.test".to_owned(),
-            guild: agent.guilds.first().cloned().unwrap_or_default(),
+            guild: agent.guilds.first().map(String::as_str).unwrap_or_default().into(),
             channel: "test".to_owned(),
             name: "test".to_owned(),
             kind: Kind::Dm,
             thread: None,
-        },
+        }),
         message: Message {
             id: "doctor".to_owned(),
             text: "This is a test line of guild-bridge doctor. Please answer with one word.".to_owned(),

@@ -9,6 +9,7 @@ use guild_bridge::message::{Author, Conversation, Message, Turn};
 use guild_bridge_fuzz::{Feed, within};
 use libfuzzer_sys::fuzz_target;
 use serde_json::Value;
+use std::rc::Rc;
 
 fuzz_target!(|bytes: &[u8]| {
     let mut feed = Feed::new(bytes);
@@ -99,7 +100,7 @@ fn given(text: &str, short: &str) {
         id: "t_1".into(),
         attempt: 1,
         agent: "recruiter".into(),
-        conv: Conversation { key: "acme.general".into(), name: short.into(), ..Conversation::default() },
+        conv: Rc::new(Conversation { key: "acme.general".into(), name: short.into(), ..Conversation::default() }),
         message: Message {
             text: text.into(),
             author: Author { name: short.into(), ..Author::default() },

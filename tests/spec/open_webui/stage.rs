@@ -315,7 +315,7 @@ impl Stage {
                 Output::Ask(agent, turn) => {
                     let text = format!("re: {}", turn.message.text);
                     self.push(self.agent_ms, Event::Reply(agent, turn.id.clone(), text));
-                    self.turns.push(*turn);
+                    self.turns.push((*turn).clone());
                 }
                 Output::Hire(agent, _) => {
                     self.agent = Some(agent);

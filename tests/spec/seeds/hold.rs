@@ -184,7 +184,7 @@ impl Seat<'_> {
     fn the_order_is_kept(&self) -> Held {
         let (hand, hall) = (self.hand, self.hall);
         let mut given = BTreeMap::<&str, (usize, bool)>::new();
-        for (at, asked) in hand.asked.iter().enumerate().filter(|(_, a)| a.turn.conv.guild == hall.name) {
+        for (at, asked) in hand.asked.iter().enumerate().filter(|(_, a)| *a.turn.conv.guild == *hall.name) {
             given.entry(&asked.turn.message.id).or_insert((at, asked.turn.replayed));
         }
         for channel in hall.model.channels.keys() {

@@ -226,7 +226,7 @@ impl Hand {
     /// It says something about a turn that it has.
     pub fn says(&mut self, at: u64, turn: &str, text: &str) {
         let Some(open) = self.open.iter().find(|t| t.id == turn) else { return };
-        let place = (open.conv.guild.clone(), text.to_owned());
+        let place = (open.conv.guild.to_string(), text.to_owned());
         let asked = self.asked.iter().rposition(|a| a.turn.id == turn).expect("it was asked about what it has");
         self.said.entry(place).or_default().push((at, asked));
     }
@@ -249,5 +249,5 @@ impl Hand {
 }
 
 fn place_of(turn: &Turn) -> (String, String) {
-    (turn.conv.guild.clone(), turn.message.id.clone())
+    (turn.conv.guild.to_string(), turn.message.id.clone())
 }

@@ -49,7 +49,7 @@ impl World {
             Output::Call(ticket, call) => self.call(ticket, call),
             Output::Ask(agent, turn) => {
                 self.planted_turn(agent, &turn);
-                self.give(agent, *turn);
+                self.give(agent, (*turn).clone());
             }
             Output::Cancel(agent, turn, why) => {
                 let (at, life) = (self.at, self.life);

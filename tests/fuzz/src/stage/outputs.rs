@@ -29,7 +29,7 @@ impl Stage {
                 assert!(last.iter().all(|frame| engine::Packet::decode(frame).is_ok()));
             }
             Output::Call(ticket, call) => self.call(ticket, call),
-            Output::Ask(agent, turn) => self.ask(agent, *turn),
+            Output::Ask(agent, turn) => self.ask(agent, (*turn).clone()),
             Output::Cancel(agent, turn, _) => {
                 assert!(self.agents.contains_key(&agent));
                 self.turns.retain(|(of, open)| *of != agent || open.id != turn);
