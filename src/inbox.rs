@@ -3,7 +3,7 @@
 
 use crate::agent::{Cancel, Said};
 use crate::budget;
-use crate::message::{AgentId, Fetched, LinkId, Turn};
+use crate::message::{AgentId, Conversation, Fetched, LinkId, Turn, mark};
 use crate::moment::{Moment, sooner};
 use crate::port::Output;
 use crate::reason::{Reason, Why};
@@ -41,6 +41,8 @@ pub struct Inbox {
 
 struct Open {
     turn: Rc<Turn>,
+    /// Of the channel's id.
+    mark: u32,
     link: LinkId,
     state: State,
     failures: u32,
@@ -194,16 +196,25 @@ impl Inbox {
     /// Whether a conversation has an open turn.
     #[must_use]
     pub fn holds(&self, link: LinkId, channel: &str, thread: Option<&str>) -> bool {
-        self.turns.iter().any(|open| {
-            let conv = &open.turn.conv;
-            open.link == link && conv.channel == channel && conv.thread.as_deref() == thread
-        })
+        let mark = mark(channel);
+        let is = |conv: &Conversation| conv.channel == channel && conv.thread.as_deref() == thread;
+        self.turns.iter().any(|open| open.mark == mark && open.link == link && is(&open.turn.conv))
     }
 
     /// Opens a turn; `fetching`: so many attachments are on their way first.
     pub fn begin(&mut self, turn: Turn, link: LinkId, fetching: usize, step: &mut Step<'_>) {
         let state = if fetching > 0 { State::Fetching { left: fetching } } else { State::Held };
-        self.turns.push(Open { turn: Rc::new(turn), link, state, failures: 0, replies: 0, place: 0, said: Vec::new() });
+        let mark = mark(&turn.conv.channel);
+        self.turns.push(Open {
+            turn: Rc::new(turn),
+            mark,
+            link,
+            state,
+            failures: 0,
+            replies: 0,
+            place: 0,
+            said: Vec::new(),
+        });
         self.give(step);
     }
 

@@ -4,7 +4,7 @@
 mod whole;
 
 use crate::budget;
-use crate::message::{Author, Message};
+use crate::message::{Author, Message, mark};
 use std::collections::VecDeque;
 
 /// A place in a channel's history: right behind the message `id`, with the one before it, to see whether history was
@@ -81,13 +81,6 @@ impl Entry {
     fn is(&self, id: &str, mark: u32) -> bool {
         self.mark == mark && *self.id == *id
     }
-}
-
-/// Ids of one guild differ at their ends.
-fn mark(id: &str) -> u32 {
-    let bytes = id.as_bytes();
-    let end = bytes.get(bytes.len().saturating_sub(8)..).unwrap_or_default();
-    end.iter().fold(0, |mark, byte| mark.rotate_left(5) ^ u32::from(*byte))
 }
 
 enum What {

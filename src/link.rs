@@ -83,7 +83,7 @@ pub struct Seat {
     /// `limits.message_bytes`.
     pub message_bytes: usize,
     /// Ids of this daemon's agents in that guild.
-    pub colleagues: BTreeSet<String>,
+    pub colleagues: Rc<BTreeSet<String>>,
     /// A wall clock before this is not set.
     pub build_ms: u64,
     /// Its day is kept.

@@ -70,10 +70,10 @@ pub fn message(turn: &Turn) -> String {
     // where nothing has to be escaped it does not grow while it is written, nor by its newline
     let mut out = String::with_capacity(FIELDS_BYTES + names + message.bytes());
     Object::write(&mut out, |line| {
-        line.plain("v", 1);
+        line.number("v", 1);
         line.text("type", "message");
         line.text("turn", id);
-        line.plain("attempt", turn.attempt);
+        line.number("attempt", turn.attempt.into());
         line.text("agent", agent);
         line.text("guild", &conv.guild);
         line.object("conv", |part| {
@@ -92,14 +92,14 @@ pub fn message(turn: &Turn) -> String {
             part.object("author", |author| {
                 author.text("id", &message.author.id);
                 author.text("name", &message.author.name);
-                author.plain("bot", message.author.bot);
+                author.flag("bot", message.author.bot);
             });
-            part.plain("mention", message.mention);
+            part.flag("mention", message.mention);
             part.text_or_null("reply_to", message.reply_to.as_deref());
             part.member("attachments").push_str(&attachments(&message.attachments));
         });
-        line.plain("deadline_ms", turn.deadline_ms);
-        line.plain("replayed", turn.replayed);
+        line.number("deadline_ms", turn.deadline_ms);
+        line.flag("replayed", turn.replayed);
     });
     out
 }

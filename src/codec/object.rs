@@ -1,7 +1,7 @@
 //! JSON that is written: strings (RFC 8259 section 7) and objects, member by member into a text that has room.
 
 use super::json::plain_end;
-use std::fmt::{Display, Write};
+use std::fmt::Write;
 
 /// Appends the text as a JSON string literal.
 pub fn write_string(text: &str, out: &mut String) {
@@ -53,10 +53,7 @@ impl<'a> Object<'a> {
 
     /// A member whose value the caller appends.
     pub fn member(&mut self, name: &str) -> &mut String {
-        if !std::mem::take(&mut self.empty) {
-            self.out.push(',');
-        }
-        self.out.push('"');
+        self.out.push_str(if std::mem::take(&mut self.empty) { "\"" } else { ",\"" });
         self.out.push_str(name);
         self.out.push_str("\":");
         self.out
@@ -75,9 +72,14 @@ impl<'a> Object<'a> {
         }
     }
 
-    /// A number, or true or false.
-    pub fn plain(&mut self, name: &str, value: impl Display) {
+    /// A number.
+    pub fn number(&mut self, name: &str, value: u64) {
         let _ = write!(self.member(name), "{value}");
+    }
+
+    /// True or false.
+    pub fn flag(&mut self, name: &str, value: bool) {
+        self.member(name).push_str(if value { "true" } else { "false" });
     }
 
     /// An object.

@@ -203,7 +203,8 @@ enum End {
 
 impl Pump {
     async fn run(self, dial: open::Dial) {
-        let mut socket = match dial.open().await {
+        // what a dial needs is large, and gone once it is over
+        let mut socket = match Box::pin(dial.open()).await {
             Ok(socket) => socket,
             Err(lost) => return self.desk.lost(self.line, lost).await,
         };

@@ -145,6 +145,9 @@ impl Link {
         let mut places: BTreeMap<String, usize> =
             self.channels.iter().enumerate().map(|(at, channel)| (channel.row.id.clone(), at)).collect();
         let mut held: usize = self.channels.iter().map(|channel| Channel::bytes_of(&channel.row)).sum();
+        // a row that doubles would stay half empty
+        let fresh = rows.iter().filter(|row| !places.contains_key(&row.id)).count();
+        self.channels.reserve_exact(fresh.min(self.seat.share.channels.saturating_sub(self.channels.len())));
         for row in rows {
             let room = self.has_room_for(&row, held);
             match places.get(&row.id).and_then(|at| self.channels.get_mut(*at)) {

@@ -11,6 +11,7 @@ use crate::moment::Moment;
 use crate::reason::Why;
 use crate::step::Step;
 use crate::token::{FreshToken, SignIn};
+use std::rc::Rc;
 use std::time::Duration;
 
 impl Link {
@@ -143,7 +144,9 @@ impl Link {
         if let Some(me) = &self.me {
             self.seat.agent.id.clone_from(me);
         }
-        self.seat.colleagues.extend(self.fellows.iter().cloned());
+        if !self.fellows.is_subset(&self.seat.colleagues) {
+            Rc::make_mut(&mut self.seat.colleagues).extend(self.fellows.iter().cloned());
+        }
     }
 
     /// Who the guild says that we are.

@@ -14,6 +14,7 @@ use crate::port::{Client, Output, Told};
 use crate::reason::{Reason, Why};
 use crate::settings::{Agent, Guild, Settings};
 use std::collections::BTreeSet;
+use std::rc::Rc;
 
 impl Relay {
     /// Says what will change, to the log and to who asked, then does it, then says what was done.
@@ -36,6 +37,8 @@ impl Relay {
         self.settings = plan.settings;
         // the journal is opened once: how hard it is kept is what it was at the start
         self.settings.state = running;
+        let come: usize = plan.agents.iter().map(|change| change.links.len()).sum();
+        self.links.reserve_exact(come.saturating_sub(self.links.len()));
         for change in &plan.agents {
             let agent = self.settings.agents.iter().find(|agent| agent.name == change.name).cloned();
             match (change.standing, agent) {
@@ -175,6 +178,9 @@ impl Relay {
         let together = |other: &&Agent| other.guilds.contains(&guild.name);
         let colleagues: BTreeSet<String> =
             self.settings.agents.iter().filter(together).map(|other| other.id.clone()).collect();
+        // one for all links of a guild: a hundred agents are a hundred ids for each of them
+        let known = self.links.iter().map(|link| &link.seat().colleagues).find(|known| ***known == colleagues);
+        let colleagues = known.cloned().unwrap_or_else(|| Rc::new(colleagues));
         Some(Seat {
             agent: agent.clone(),
             guild_at: u16::try_from(at).unwrap_or(u16::MAX),
