@@ -7,7 +7,6 @@ use crate::codec::json::{self, Object};
 use crate::message::{Attachment, Fetched, Turn};
 use crate::reason::{Reason, Why};
 use crate::text::Clipped;
-use serde::Serialize;
 use std::borrow::Cow;
 
 /// What one line of an agent says.
@@ -70,8 +69,7 @@ pub fn message(turn: &Turn) -> String {
     // where nothing has to be escaped it does not grow while it is written, nor by its newline
     let mut out = String::with_capacity(FIELDS_BYTES + names + message.bytes());
     Object::write(&mut out, |line| {
-        line.number("v", 1);
-        line.text("type", "message");
+        begin(line, "message");
         line.text("turn", id);
         line.number("attempt", turn.attempt.into());
         line.text("agent", agent);
@@ -96,7 +94,7 @@ pub fn message(turn: &Turn) -> String {
             });
             part.flag("mention", message.mention);
             part.text_or_null("reply_to", message.reply_to.as_deref());
-            part.member("attachments").push_str(&attachments(&message.attachments));
+            attachments(&message.attachments, part.member("attachments"));
         });
         line.number("deadline_ms", turn.deadline_ms);
         line.flag("replayed", turn.replayed);
@@ -104,41 +102,78 @@ pub fn message(turn: &Turn) -> String {
     out
 }
 
-fn attachments(files: &[Attachment]) -> Cow<'static, str> {
-    if files.is_empty() {
-        return Cow::Borrowed("[]");
+/// `path` is absent where nobody asked, null where the file could not be had.
+fn attachments(files: &[Attachment], out: &mut String) {
+    out.push('[');
+    for (at, file) in files.iter().enumerate() {
+        if at > 0 {
+            out.push(',');
+        }
+        Object::write(out, |part| {
+            part.text("id", &file.id);
+            part.text("name", &file.name);
+            part.text("type", &file.media_type);
+            part.number("size", file.size);
+            match &file.fetched {
+                Fetched::NotAsked => {}
+                Fetched::At(path) => part.text("path", &path.to_string_lossy()),
+                Fetched::Not(why) => {
+                    part.text_or_null("path", None);
+                    part.text("why", why);
+                }
+            }
+        });
     }
-    Cow::Owned(encode(&files.iter().map(AttachmentPart::from).collect::<Vec<_>>()))
+    out.push(']');
 }
 
 /// The `cancel` line of a turn.
 #[must_use]
 pub fn cancel(turn: &str, why: Cancel) -> String {
-    encode(&CancelLine { v: 1, kind: "cancel", turn, reason: why.word() })
+    said("cancel", &[("turn", Some(turn)), ("reason", Some(why.word()))])
 }
 
 /// The answer to a good `hello`.
 #[must_use]
 pub fn welcome(agents: &[&str]) -> String {
-    encode(&WelcomeLine { v: 1, kind: "welcome", agents })
+    let mut out = String::new();
+    Object::write(&mut out, |line| {
+        begin(line, "welcome");
+        let names = line.member("agents");
+        for (at, agent) in agents.iter().enumerate() {
+            names.push(if at == 0 { '[' } else { ',' });
+            json::write_string(agent, names);
+        }
+        names.push_str(if agents.is_empty() { "[]" } else { "]" });
+    });
+    out
 }
 
 /// The answer to a `hello` or a `send` that is refused; `id` is the send's.
 #[must_use]
 pub fn error(id: Option<&str>, code: &str, message: &str) -> String {
-    encode(&ErrorLine { v: 1, kind: "error", id, code, message })
+    said("error", &[("id", id), ("code", Some(code)), ("message", Some(message))])
 }
 
 /// The answer to a `send` that is in the guild.
 #[must_use]
 pub fn sent(id: &str, message: &str) -> String {
-    encode(&SentLine { v: 1, kind: "sent", id, message })
+    said("sent", &[("id", Some(id)), ("message", Some(message))])
 }
 
-fn encode(line: &impl Serialize) -> String {
-    let written = serde_json::to_string(line);
-    debug_assert!(written.is_ok(), "plain structs of strings and numbers always serialize");
-    written.unwrap_or_default()
+/// A line of texts; those that are not there are left out.
+fn said(kind: &str, texts: &[(&str, Option<&str>)]) -> String {
+    let mut out = String::new();
+    Object::write(&mut out, |line| {
+        begin(line, kind);
+        line.texts(texts);
+    });
+    out
+}
+
+fn begin(line: &mut Object<'_>, kind: &str) {
+    line.number("v", 1);
+    line.text("type", kind);
 }
 
 fn garbled(detail: impl Into<String>) -> Why {
@@ -229,66 +264,4 @@ impl<'a> Fields<'a> {
         let detail = || format!("its {} has {} bytes; at most {} KiB are taken", self.kind, text.len(), most / 1024);
         (text.len() > most).then(|| Why::new(Reason::AgentFailed, detail()))
     }
-}
-
-/// `path` is absent where nobody asked, null where the file could not be had.
-#[derive(Serialize)]
-struct AttachmentPart<'a> {
-    id: &'a str,
-    name: &'a str,
-    #[serde(rename = "type")]
-    kind: &'a str,
-    size: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<Option<Cow<'a, str>>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    why: Option<&'a str>,
-}
-
-impl<'a> From<&'a Attachment> for AttachmentPart<'a> {
-    fn from(a: &'a Attachment) -> Self {
-        let (path, why) = match &a.fetched {
-            Fetched::NotAsked => (None, None),
-            Fetched::At(path) => (Some(Some(path.to_string_lossy())), None),
-            Fetched::Not(why) => (Some(None), Some(why.as_str())),
-        };
-        Self { id: &a.id, name: &a.name, kind: &a.media_type, size: a.size, path, why }
-    }
-}
-
-#[derive(Serialize)]
-struct CancelLine<'a> {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    turn: &'a str,
-    reason: &'static str,
-}
-
-#[derive(Serialize)]
-struct WelcomeLine<'a> {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    agents: &'a [&'a str],
-}
-
-#[derive(Serialize)]
-struct ErrorLine<'a> {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    id: Option<&'a str>,
-    code: &'a str,
-    message: &'a str,
-}
-
-#[derive(Serialize)]
-struct SentLine<'a> {
-    v: u8,
-    #[serde(rename = "type")]
-    kind: &'static str,
-    id: &'a str,
-    message: &'a str,
 }

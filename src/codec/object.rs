@@ -64,6 +64,15 @@ impl<'a> Object<'a> {
         write_string(value, self.member(name));
     }
 
+    /// Texts; those that are not there are left out.
+    pub fn texts(&mut self, texts: &[(&str, Option<&str>)]) {
+        for (name, text) in texts {
+            if let Some(text) = text {
+                self.text(name, text);
+            }
+        }
+    }
+
     /// A text, or null.
     pub fn text_or_null(&mut self, name: &str, value: Option<&str>) {
         match value {
