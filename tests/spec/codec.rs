@@ -363,3 +363,32 @@ fn the_id_found_in_passing_is_the_id_that_the_row_has() {
         assert_eq!(first_id(&body, rng.usize(1..9)), id, "{body}");
     }
 }
+
+/// Strings are looked at eight bytes at a time: what ends them, or has no place in them, is found wherever it stands.
+#[test]
+fn what_a_string_may_not_hold_as_it_is_is_found_in_each_place() {
+    for before in 0..20 {
+        for after in [0, 1, 7, 8, 9, 20] {
+            let around = |special: &str| format!("{}{special}{}", "x".repeat(before), "é".repeat(after));
+            for special in ["\"", "\\", "\n", "\u{0}", "\u{1f}"] {
+                let text = around(special);
+                let mut literal = String::new();
+                json::write_string(&text, &mut literal);
+                assert_eq!(json::string(&literal).as_deref(), Some(text.as_str()), "{literal}");
+                assert_eq!(serde_json::from_str::<String>(&literal).unwrap(), text, "{literal}");
+                assert!(json::scan(&literal).is_ok(), "{literal}");
+                let raw = format!("[\"{text}\"]");
+                assert_eq!(
+                    json::scan(&raw).is_ok(),
+                    serde_json::from_str::<serde::de::IgnoredAny>(&raw).is_ok(),
+                    "{raw}"
+                );
+                let row = format!("[{literal},{literal}]");
+                assert_eq!(json::elements(&row).collect::<Vec<_>>(), [&literal, &literal], "{row}");
+            }
+            let plain = around("\u{7f}\u{80} !#[]{},:");
+            let literal = format!("\"{plain}\"");
+            assert_eq!(json::string(&literal).as_deref(), Some(plain.as_str()));
+        }
+    }
+}
