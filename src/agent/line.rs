@@ -130,7 +130,7 @@ fn attachments(files: &[Attachment], out: &mut String) {
 /// The `cancel` line of a turn.
 #[must_use]
 pub fn cancel(turn: &str, why: Cancel) -> String {
-    said("cancel", &[("turn", Some(turn)), ("reason", Some(why.word()))])
+    line_of("cancel", &[("turn", Some(turn)), ("reason", Some(why.word()))])
 }
 
 /// The answer to a good `hello`.
@@ -152,17 +152,17 @@ pub fn welcome(agents: &[&str]) -> String {
 /// The answer to a `hello` or a `send` that is refused; `id` is the send's.
 #[must_use]
 pub fn error(id: Option<&str>, code: &str, message: &str) -> String {
-    said("error", &[("id", id), ("code", Some(code)), ("message", Some(message))])
+    line_of("error", &[("id", id), ("code", Some(code)), ("message", Some(message))])
 }
 
 /// The answer to a `send` that is in the guild.
 #[must_use]
 pub fn sent(id: &str, message: &str) -> String {
-    said("sent", &[("id", Some(id)), ("message", Some(message))])
+    line_of("sent", &[("id", Some(id)), ("message", Some(message))])
 }
 
 /// A line of texts; those that are not there are left out.
-fn said(kind: &str, texts: &[(&str, Option<&str>)]) -> String {
+fn line_of(kind: &str, texts: &[(&str, Option<&str>)]) -> String {
     let mut out = String::new();
     Object::write(&mut out, |line| {
         begin(line, kind);
