@@ -94,6 +94,7 @@ impl Relay {
         relay.settings.state = settings.state;
         let plan = relay.plan(settings);
         relay.apply(plan, now);
+        relay.settle(now);
         relay.ledger.forget_the_old();
         relay
     }
@@ -158,7 +159,7 @@ impl Relay {
         self.late_turns(now);
         self.give_turns(now);
         self.pass_news(now);
-        self.step(now, |relay, step| relay.links.iter_mut().for_each(|link| link.settle(step)));
+        self.settle(now);
         if self.ledger.cursors_due(now) {
             self.keep_cursors(now);
         }
@@ -166,6 +167,10 @@ impl Relay {
         let watched = self.settings.page.is_some();
         self.crew.iter_mut().for_each(|crew| crew.note_day(watched, now.at));
         self.farewells(now);
+    }
+
+    fn settle(&mut self, now: Now) {
+        self.step(now, |relay, step| relay.links.iter_mut().for_each(|link| link.settle(step)));
     }
 
     fn keep_cursors(&mut self, now: Now) {

@@ -47,7 +47,7 @@ pub fn member<'a>(object: &'a str, key: &str) -> Option<&'a str> {
 /// Whether a string literal's text is this one; most have nothing escaped.
 fn is_literal_of(literal: &str, text: &str) -> bool {
     let inner = literal.get(1..literal.len().saturating_sub(1)).unwrap_or_default();
-    inner == text || (inner.contains('\\') && string(literal).as_deref() == Some(text))
+    if inner.contains('\\') { string(literal).as_deref() == Some(text) } else { inner == text }
 }
 
 /// The text of a JSON string literal (its quotes included); borrowed where nothing is escaped. Half a surrogate pair, which

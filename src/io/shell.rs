@@ -154,6 +154,7 @@ impl Shell {
             let now = clock::now();
             if let Some(happening) = happening {
                 self.take_all(happening, happenings, now);
+                self.perform();
             }
             // a stream of happenings does not hold time back
             if self.deadline().is_some_and(|due| due <= now.at) {

@@ -28,6 +28,7 @@ impl Link {
         self.strangers.some = some;
         if !some {
             self.history.waits_no_more(self.strangers.until);
+            self.stir();
         }
     }
 

@@ -87,21 +87,26 @@ impl Link {
         if let Some(channel) = self.channels.get_mut(at) {
             channel.lane.heard(id, owned);
         }
-        self.make_room(at);
+        self.make_room(at, step);
     }
 
     /// What history has not listed yet takes no more than its part: where it nears that, history is asked, at its pace; and
     /// what is beyond that pace is trusted, the oldest of the channel that has most of it. Nothing is where the socket was
     /// found to skip messages.
-    fn make_room(&mut self, at: usize) {
+    fn make_room(&mut self, at: usize, step: &mut Step<'_>) {
         let (mut held, most) = (self.entries_bytes(), self.seat.share.window_bytes);
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.wanted = channel.wanted || channel.lane.crowded() || held >= most / 4;
+        if channel.wanted {
+            // before what comes together with it is trusted
+            self.read_on(step);
+        }
         if !matches!(&self.state, State::Up(live) if !live.missed) {
             return;
         }
         // a page that is under way begins where its channel stood
         let page = self.history.page_of();
+        let Some(channel) = self.channels.get_mut(at) else { return };
         if page != Some(at) {
             held -= channel.lane.trust(budget::CHANNEL_ENTRIES);
         }

@@ -392,3 +392,12 @@ fn what_a_string_may_not_hold_as_it_is_is_found_in_each_place() {
         }
     }
 }
+
+#[test]
+fn a_members_name_is_its_text_and_not_how_it_is_written() {
+    let object = r#"{"a\\tb":1,"a\tb":2,"\u0061":3}"#;
+    assert_eq!(json::member(object, r"a\tb"), Some("1"));
+    assert_eq!(json::member(object, "a\tb"), Some("2"));
+    assert_eq!(json::member(object, "a"), Some("3"));
+    assert_eq!(json::member(object, r"\u0061"), None);
+}

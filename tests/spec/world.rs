@@ -107,6 +107,10 @@ pub struct World {
     /// The socket on which a link made its last handshake.
     sockets: BTreeMap<String, Socket>,
     clients: u32,
+    /// Messages and agents' words of one moment are handled before one `poll`, as the loop does where they came together.
+    pub together: bool,
+    /// So many were handled since the last `poll`.
+    handled: usize,
     /// The daemon stays ended until it is started.
     down: bool,
     planted: plant::Growth,
@@ -256,12 +260,28 @@ impl World {
             standing.note(stored);
             self.given.stored(stored);
         }
-        let now = self.now();
+        let (now, one_of_many) = (self.now(), happening.is_one_of_many());
         if let Some(relay) = &mut self.relay {
             happening.into_input(|input| relay.handle(input, now));
         }
+        if self.together && one_of_many && self.handled + 1 < budget::HAPPENINGS && self.comes_together() {
+            self.handled += 1;
+            return;
+        }
+        self.handled = 0;
         self.perform();
         self.watch();
+    }
+
+    /// Whether what happens next, at this moment, is one more of those that the loop takes together.
+    fn comes_together(&self) -> bool {
+        if self.plant.is_some() || self.readable().is_some() {
+            return false;
+        }
+        let next = self.queue.first_key_value().filter(|((at, _), _)| *at <= self.at).map(|(_, event)| event);
+        let Some(Event::Relay(life, happening)) = next else { return false };
+        let is_read = |line| self.lines.contains_key(&line) && !self.unread.contains_key(&line);
+        *life == self.life && happening.is_one_of_many() && happening.line().is_none_or(is_read)
     }
 
     /// News of a line that was hung up: a pump may have told it before it heard of the end.

@@ -17,6 +17,7 @@ const GUILDS: [&str; 2] = ["acme", "umbra"];
 /// The world as the traits say, before anything runs.
 pub fn world(seed: u64, traits: &Traits) -> World {
     let mut w = World::chatty(seed);
+    w.together = seed % 2 == 1;
     let guilds = &GUILDS[..usize::from(traits.guilds.clamp(1, 2))];
     let agents = &AGENTS[..usize::from(traits.agents.clamp(1, 3))];
     for name in &guilds[1..] {

@@ -97,6 +97,11 @@ impl Happening {
         }
     }
 
+    /// The loop takes it together with others of its kind.
+    pub fn is_one_of_many(&self) -> bool {
+        matches!(self, Self::Text(..) | Self::Agent(..))
+    }
+
     /// Hands it over as the borrowed input that the core takes.
     pub fn into_input<R>(self, take: impl FnOnce(Input<'_>) -> R) -> R {
         match self {

@@ -71,6 +71,8 @@ impl World {
             names: BTreeMap::new(),
             sockets: BTreeMap::new(),
             clients: 0,
+            together: false,
+            handled: 0,
             down: false,
             board: Default::default(),
             plant: None,
