@@ -125,3 +125,16 @@ fn a_catch_up_reads_pages_and_not_messages() {
     let (_, calls) = three_channels(500, 20);
     assert!(calls <= 30, "{calls} pages of history for a hundred messages");
 }
+
+/// What the loop takes together is handled before one `poll`, here as there: random schedules do so in every other seed.
+#[test]
+fn a_burst_of_one_moment_is_handled_together_and_each_message_is_answered_once() {
+    let mut w = World::chatty(5);
+    w.together = true;
+    w.run_till(secs(30), "live", |w| w.status().links.iter().all(|link| link.state == "live"));
+    let ids: Vec<String> = (0..300).map(|n| w.say("general", "alice", &format!("m{n}"))).collect();
+    w.run_for(secs(400));
+    let asked: Vec<String> = w.agent().asked.iter().map(|asked| asked.turn.message.id.clone()).collect();
+    assert_eq!(asked, ids);
+    assert!(w.most_together > 30, "{} at most", w.most_together);
+}

@@ -111,6 +111,8 @@ pub struct World {
     pub together: bool,
     /// So many were handled since the last `poll`.
     handled: usize,
+    /// The most that were ever handled so.
+    pub most_together: usize,
     /// The daemon stays ended until it is started.
     down: bool,
     planted: plant::Growth,
@@ -266,6 +268,7 @@ impl World {
         }
         if self.together && one_of_many && self.handled + 1 < budget::HAPPENINGS && self.comes_together() {
             self.handled += 1;
+            self.most_together = self.most_together.max(self.handled + 1);
             return;
         }
         self.handled = 0;

@@ -73,6 +73,7 @@ impl World {
             clients: 0,
             together: false,
             handled: 0,
+            most_together: 0,
             down: false,
             board: Default::default(),
             plant: None,
