@@ -1,7 +1,12 @@
 //! One channel's messages on their way to the agent: in the order of history where history was read, in the order of
 //! the socket behind it. It knows where the durable cursor stands and what is still open; it asks for nothing itself.
 
+mod let_go;
+mod trusted;
 mod whole;
+
+pub use let_go::LetGo;
+pub use trusted::Trusted;
 
 use crate::budget;
 use crate::message::{Author, Message, mark};
@@ -57,15 +62,6 @@ pub struct Lane {
     trusted: Option<Box<Trusted>>,
 }
 
-/// What counts as settled without having been listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trusted {
-    /// The message before the first of it; none at the channel's beginning.
-    pub from: Option<String>,
-    /// So many messages.
-    pub count: u64,
-}
-
 struct Entry {
     id: Box<str>,
     /// Of the id: most others are told from it without a look at them.
@@ -96,16 +92,6 @@ pub enum Listed {
     Known,
     /// It is new: history showed it first.
     New,
-}
-
-/// What a lane held when it let go: ids.
-pub struct LetGo {
-    /// Of messages that waited for a turn.
-    pub waiting: Vec<String>,
-    /// Of messages whose turn is open.
-    pub open: Vec<String>,
-    /// Of messages whose turn ended.
-    pub done: Vec<String>,
 }
 
 /// What the end of a reading means.
@@ -270,28 +256,6 @@ impl Lane {
             What::Waiting { message, .. } => Some(&message.author),
             What::Open | What::Done => None,
         })
-    }
-
-    /// Lets go of everything behind the cursor: history brings it again. What only the socket has brought so far, history
-    /// has to list.
-    pub fn let_go(&mut self) -> LetGo {
-        let ids = |of: &mut dyn Iterator<Item = &str>| of.map(str::to_owned).collect();
-        let gone = LetGo {
-            waiting: ids(&mut self.waiting_ids()),
-            open: ids(&mut self.open_ids()),
-            done: ids(&mut self.done_ids()),
-        };
-        let heard = self.entries.iter().skip(self.settled).filter(|entry| matches!(entry.what, What::Waiting { .. }));
-        let heard: Vec<&Entry> = heard.collect();
-        let [first, last] = &mut self.owed;
-        if let (Some(oldest), Some(newest)) = (heard.first(), heard.last()) {
-            first.get_or_insert_with(|| oldest.id.clone());
-            *last = Some(newest.id.clone());
-        }
-        let owed = std::mem::take(&mut self.owed);
-        let (cursor_moved, pinned, trusted) = (self.cursor_moved, self.pinned, self.trusted.take());
-        *self = Self { owed, cursor_moved, pinned, trusted, ..Self::at(self.cursor.clone()) };
-        gone
     }
 
     /// The place is gone from history: reading goes on with the oldest that is kept.
@@ -501,48 +465,6 @@ impl Lane {
         if self.entries.is_empty() && self.entries.capacity() > 4 {
             self.entries.shrink_to(4);
         }
-    }
-
-    /// The oldest of what the socket brought in one unbroken stream counts as settled, while more than `leave` are not: history
-    /// may not be asked about all that a busy channel says. What the socket skipped before it is not looked for any more.
-    /// What is settled behind an open turn does not make a channel busy. So many bytes less are held by its entries.
-    pub fn trust(&mut self, leave: usize) -> usize {
-        let held = self.entries_bytes();
-        while self.unbroken && self.old == 0 && self.unsettled_entries() > leave {
-            let Some(id) = self.entries.get(self.settled).map(|entry| entry.id.clone()) else { break };
-            let trusted =
-                self.trusted.get_or_insert_with(|| Box::new(Trusted { from: self.read.id.clone(), count: 0 }));
-            trusted.count += 1;
-            self.settle(&id);
-            self.advance();
-            if self.entries.front().is_some_and(|entry| !matches!(entry.what, What::Done)) {
-                break;
-            }
-        }
-        if self.entries.len() < self.entries.capacity() / 2 {
-            self.entries.shrink_to(self.entries.len() + 8);
-        }
-        held.saturating_sub(self.entries_bytes())
-    }
-
-    /// So many entries would go one by one if they were trusted: the first of them is done, and nothing stands before it.
-    /// The last few may still stand otherwise in history.
-    #[must_use]
-    pub fn trustable(&self) -> usize {
-        let first = self.entries.front().is_some_and(|entry| matches!(entry.what, What::Done));
-        let length = self.entries.len();
-        let may = self.unbroken && self.old == 0 && self.settled == 0 && first;
-        if may && length > budget::CHANNEL_ENTRIES_LEAST / 2 { length } else { 0 }
-    }
-
-    /// The socket brought something that could not be read: until history was read to its end again, nothing is trusted.
-    pub fn broke(&mut self) {
-        self.unbroken = false;
-    }
-
-    /// What was trusted on this connection, if anything: it is not looked at again.
-    pub fn take_trusted(&mut self) -> Option<Trusted> {
-        self.trusted.take().map(|trusted| *trusted)
     }
 }
 

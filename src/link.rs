@@ -1,6 +1,7 @@
 //! One agent in one guild: rest → mint → dial → greet → join → prove → live. Every end has a reason, every reason a rest.
 //! What it is and how it is driven stand here. Getting connected: `attempt`. Being heard: `live`, `channel`. Messages in:
-//! `list`, `seek`, `recall`, `history`, `intake`, `shed`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `gaps`, `report`.
+//! `list`, `seek`, `recall`, `history`, `room`, `intake`, `shed`. What follows from it
+//! all: `settle`. Answers out: `posts`, `look_up`, `letters`, `attachments`. HTTP: `calls`, `answers`. `keep`, `gaps`, `report`.
 
 pub mod answers;
 mod attachments;
@@ -22,7 +23,9 @@ mod oldest;
 mod posts;
 mod recall;
 mod report;
+mod room;
 mod seek;
+mod settle;
 mod shed;
 mod sign_in;
 mod threads;
@@ -42,7 +45,7 @@ use crate::letters::Letters;
 use crate::message::{Fetched, Line, LinkId};
 use crate::moment::{Moment, sooner};
 use crate::outbox::{AskedBy, Outbox};
-use crate::port::{Output, Wire};
+use crate::port::Wire;
 use crate::reason::{Reason, Why};
 use crate::ring::Window;
 use crate::session::Session;
@@ -460,37 +463,6 @@ impl Link {
         match late {
             Some(why) => self.end_session(why, step),
             None => self.live_timers(step),
-        }
-    }
-
-    /// Something happened: what follows from it is done by the next `settle`.
-    pub fn stir(&mut self) {
-        self.stirred = true;
-    }
-
-    /// After every happening, or those that came together: the next frame, the next read, the next post.
-    pub fn settle(&mut self, step: &mut Step<'_>) {
-        if !std::mem::take(&mut self.stirred) {
-            return;
-        }
-        self.date_gaps(step.now.wall_ms);
-        self.joins(step);
-        self.read_on(step);
-        self.post_on(step);
-        self.write_on(step);
-        self.send_on(step);
-        self.hold_on(step);
-        self.note_day(step.now.at);
-    }
-
-    fn send_on(&mut self, step: &mut Step<'_>) {
-        let line = self.line();
-        let Some(cable) = self.cable() else { return };
-        if !cable.sending {
-            if let Some(frame) = cable.frames.pop_front() {
-                cable.sending = true;
-                step.out.push_back(Output::Send(line, frame));
-            }
         }
     }
 

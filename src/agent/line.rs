@@ -94,7 +94,7 @@ pub fn message(turn: &Turn) -> String {
             });
             part.flag("mention", message.mention);
             part.text_or_null("reply_to", message.reply_to.as_deref());
-            attachments(&message.attachments, part.member("attachments"));
+            part.list("attachments", &message.attachments, attachment);
         });
         line.number("deadline_ms", turn.deadline_ms);
         line.flag("replayed", turn.replayed);
@@ -103,28 +103,21 @@ pub fn message(turn: &Turn) -> String {
 }
 
 /// `path` is absent where nobody asked, null where the file could not be had.
-fn attachments(files: &[Attachment], out: &mut String) {
-    out.push('[');
-    for (at, file) in files.iter().enumerate() {
-        if at > 0 {
-            out.push(',');
-        }
-        Object::write(out, |part| {
-            part.text("id", &file.id);
-            part.text("name", &file.name);
-            part.text("type", &file.media_type);
-            part.number("size", file.size);
-            match &file.fetched {
-                Fetched::NotAsked => {}
-                Fetched::At(path) => part.text("path", &path.to_string_lossy()),
-                Fetched::Not(why) => {
-                    part.text_or_null("path", None);
-                    part.text("why", why);
-                }
+fn attachment(file: &Attachment, out: &mut String) {
+    Object::write(out, |part| {
+        part.text("id", &file.id);
+        part.text("name", &file.name);
+        part.text("type", &file.media_type);
+        part.number("size", file.size);
+        match &file.fetched {
+            Fetched::NotAsked => {}
+            Fetched::At(path) => part.text("path", &path.to_string_lossy()),
+            Fetched::Not(why) => {
+                part.text_or_null("path", None);
+                part.text("why", why);
             }
-        });
-    }
-    out.push(']');
+        }
+    });
 }
 
 /// The `cancel` line of a turn.
@@ -139,12 +132,7 @@ pub fn welcome(agents: &[&str]) -> String {
     let mut out = String::new();
     Object::write(&mut out, |line| {
         begin(line, "welcome");
-        let names = line.member("agents");
-        for (at, agent) in agents.iter().enumerate() {
-            names.push(if at == 0 { '[' } else { ',' });
-            json::write_string(agent, names);
-        }
-        names.push_str(if agents.is_empty() { "[]" } else { "]" });
+        line.list("agents", agents, |agent, out| json::write_string(agent, out));
     });
     out
 }

@@ -95,4 +95,17 @@ impl<'a> Object<'a> {
     pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
         Object::write(self.member(name), fill);
     }
+
+    /// A list: each of its items appends itself.
+    pub fn list<T>(&mut self, name: &str, items: &[T], mut each: impl FnMut(&T, &mut String)) {
+        let out = self.member(name);
+        out.push('[');
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
+                out.push(',');
+            }
+            each(item, out);
+        }
+        out.push(']');
+    }
 }
