@@ -133,8 +133,7 @@ distribution_tools() {
 # without symbols it says nothing, and a panic says where it was without it. Without link-self-contained=no it looks for
 # start files that only a rustup component has. 69: its tools are not to be had.
 build_by_distribution() {
-    local last=(-C link-self-contained=no)
-    [[ $1 != mipsel-* ]] || last+=(-C "link-arg=-Wl,-T,board/mipsel.ld")
+    local last=(-C link-self-contained=no -C "link-arg=-Wl,-T,board/discard.ld")
     distribution_tools || return 69
     "$tools/bin/cargo" fetch -q --locked || return 1
     CARGO_ENCODED_RUSTFLAGS=$(encoded "$tools" "${CARGO_HOME:-$HOME/.cargo}" "$1") PATH=$tools/bin:$tools/venv/bin:$PATH CARGO=$tools/bin/cargo RUSTC_BOOTSTRAP=1 \
