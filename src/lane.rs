@@ -57,6 +57,8 @@ pub struct Lane {
     /// Of them, those that history brought.
     replayed: usize,
     waiting_bytes: usize,
+    /// Of those that wait, so many stand in threads.
+    threaded: usize,
     /// Of the ids of all entries.
     id_bytes: usize,
     trusted: Option<Box<Trusted>>,
@@ -129,6 +131,7 @@ impl Lane {
             waiting: 0,
             replayed: 0,
             waiting_bytes: 0,
+            threaded: 0,
             id_bytes: 0,
             trusted: None,
         }
@@ -380,29 +383,37 @@ impl Lane {
         }
     }
 
-    /// The next message that may be given: settled, or brought by a socket that was followed; `busy` tells the threads
-    /// whose conversation has an open turn.
-    #[must_use]
-    pub fn next(&self, busy: &dyn Fn(Option<&str>) -> bool) -> Option<&str> {
+    /// Gives out the next message that may be: settled, or brought by a socket that was followed; `busy` tells the threads
+    /// whose conversation has an open turn. Whether it came from history is beside it.
+    pub fn give_next(&mut self, busy: &dyn Fn(Option<&str>) -> bool) -> Option<(Box<Message>, bool)> {
+        if self.waiting == 0 || (self.threaded == 0 && busy(None)) {
+            return None;
+        }
         // most of a channel's messages stand in one conversation: it is asked about once
         let mut last = None;
         let mut is_busy = |thread| match last {
             Some((known, is)) if known == thread => is,
             Some(_) | None => last.insert((thread, busy(thread))).1,
         };
-        self.entries.iter().take(self.ready).find_map(|entry| match &entry.what {
-            What::Waiting { message, .. } if !is_busy(message.thread.as_deref()) => Some(&*entry.id),
-            What::Waiting { .. } | What::Open | What::Done => None,
-        })
+        let next = self.entries.iter().take(self.ready).position(|entry| match &entry.what {
+            What::Waiting { message, .. } => !is_busy(message.thread.as_deref()),
+            What::Open | What::Done => false,
+        })?;
+        self.give_at(next)
     }
 
     /// Gives a message out; whether it came from history is beside it.
     pub fn give(&mut self, id: &str) -> Option<(Box<Message>, bool)> {
-        let entry = self.place_of(id).and_then(|at| self.entries.get_mut(at))?;
+        self.place_of(id).and_then(|at| self.give_at(at))
+    }
+
+    fn give_at(&mut self, at: usize) -> Option<(Box<Message>, bool)> {
+        let entry = self.entries.get_mut(at)?;
         match std::mem::replace(&mut entry.what, What::Open) {
             What::Waiting { message, replayed } => {
                 self.waiting -= 1;
                 self.replayed -= usize::from(replayed);
+                self.threaded -= usize::from(message.thread.is_some());
                 self.waiting_bytes = self.waiting_bytes.saturating_sub(message.bytes());
                 Some((message, replayed))
             }
@@ -441,6 +452,7 @@ impl Lane {
         if let Some(message) = message {
             self.waiting += 1;
             self.replayed += usize::from(replayed);
+            self.threaded += usize::from(message.thread.is_some());
             self.waiting_bytes += message.bytes();
         }
     }

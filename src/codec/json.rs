@@ -231,7 +231,7 @@ fn string_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
     if bytes.get(at) != Some(&b'"') {
         return Err(Malformed("a string is missing in JSON"));
     }
-    let mut at = at + 1;
+    let mut at = plain_end(bytes, at + 1);
     loop {
         match bytes.get(at) {
             Some(b'"') => return Ok(at + 1),
@@ -240,30 +240,34 @@ fn string_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
                 Some(b'u') if bytes.get(at + 2..at + 6).is_some_and(|d| d.iter().all(u8::is_ascii_hexdigit)) => at += 6,
                 _ => return Err(Malformed("a bad escape in a JSON string")),
             },
-            Some(0..=0x1f) => return Err(Malformed("a control character in a JSON string")),
-            Some(_) => at = plain_end(bytes, at + 1),
+            Some(_) => return Err(Malformed("a control character in a JSON string")),
             None => return Err(Malformed("a JSON string that does not end")),
         }
+        at = plain_end(bytes, at);
     }
 }
 
-/// Behind the plain bytes that begin at `at`, looked at eight at a time: no quote, no backslash and no control character is
-/// among them, and fewer than eight follow or one of those is near.
+/// Where the first byte from `at` on stands that is not plain in a string: a quote, a backslash or a control character; where
+/// none is, the end. They are looked at eight at a time.
 pub(super) fn plain_end(bytes: &[u8], mut at: usize) -> usize {
     /// Each byte of a word is 1; with a factor, each is that.
     const EACH: u64 = u64::MAX / 0xff;
     const HIGH_BITS: u64 = EACH * 0x80;
-    /// The high bit of some byte, where a byte of the word is less than `bound` (0x80 at most).
+    /// The high bit of the lowest byte of the word that is less than `bound` (0x80 at most), and perhaps of bytes above it.
     fn less(word: u64, bound: u64) -> u64 {
         word.wrapping_sub(EACH * bound) & !word & HIGH_BITS
     }
     while let Some(Ok(eight)) = bytes.get(at..at + 8).map(<[u8; 8]>::try_from) {
         let word = u64::from_le_bytes(eight);
         let (quote, backslash) = (word ^ (EACH * u64::from(b'"')), word ^ (EACH * u64::from(b'\\')));
-        if less(word, 0x20) | less(quote, 1) | less(backslash, 1) != 0 {
-            break;
+        let special = less(word, 0x20) | less(quote, 1) | less(backslash, 1);
+        if special != 0 {
+            return at + special.trailing_zeros() as usize / 8;
         }
         at += 8;
+    }
+    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
+        at += 1;
     }
     at
 }

@@ -8,7 +8,7 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
     loop {
-        let (plain, special) = rest.split_at_checked(plain_run(rest.as_bytes())).unwrap_or((rest, ""));
+        let (plain, special) = rest.split_at_checked(plain_end(rest.as_bytes(), 0)).unwrap_or((rest, ""));
         out.push_str(plain);
         let mut behind = special.chars();
         match behind.next() {
@@ -25,15 +25,6 @@ pub fn write_string(text: &str, out: &mut String) {
         rest = behind.as_str();
     }
     out.push('"');
-}
-
-/// So many bytes stand as they are in a string literal.
-fn plain_run(bytes: &[u8]) -> usize {
-    let mut at = plain_end(bytes, 0);
-    while bytes.get(at).is_some_and(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f)) {
-        at = plain_end(bytes, at + 1);
-    }
-    at
 }
 
 /// An object that is being written. Names are literals of this program, with nothing in them to escape.

@@ -85,16 +85,16 @@ pub(super) fn element_end(bytes: &[u8], from: usize) -> Option<usize> {
         match byte {
             b'\\' if quoted => at += 1,
             b'"' => quoted = !quoted,
-            _ if quoted => {
-                at = plain_end(bytes, at + 1);
-                continue;
-            }
+            _ if quoted => {}
             b'[' | b'{' => depth = depth.saturating_add(1),
             b',' | b']' | b'}' if depth == 0 => return Some(at),
             b']' | b'}' => depth -= 1,
             _ => {}
         }
         at += 1;
+        if quoted {
+            at = plain_end(bytes, at);
+        }
     }
 }
 

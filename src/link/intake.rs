@@ -180,15 +180,14 @@ impl Link {
         if !self.outbox.has_room() || matches!(self.state, State::Closed) {
             return None;
         }
-        let (at, id) = self.channels.iter().enumerate().find_map(|(at, channel)| {
-            if channel.lane.waiting() == 0 || !self.outbox.has_room_for(&channel.row.id) {
+        let outbox = &self.outbox;
+        let (channel, (message, replayed)) = self.channels.iter_mut().find_map(|channel| {
+            if channel.lane.waiting() == 0 || !outbox.has_room_for(&channel.row.id) {
                 return None;
             }
-            let id = channel.lane.next(&|thread| busy(&channel.row.id, thread))?;
-            Some((at, id.to_owned()))
+            let given = channel.lane.give_next(&|thread| busy(&channel.row.id, thread))?;
+            Some((&*channel, given))
         })?;
-        let channel = self.channels.get_mut(at)?;
-        let (message, replayed) = channel.lane.give(&id)?;
         if self.dialect.typing(&channel.row.id, None, true).is_some() {
             self.writing.begin(&channel.row.id, message.thread.as_deref(), &message.id);
         }
