@@ -142,15 +142,18 @@ impl Window {
     }
 
     /// Where in the index a hash is looked for first.
+    #[inline(always)]
     fn home(&self, hash: u64) -> usize {
         ((u128::from(hash) * self.index.len() as u128) >> 64) as usize
     }
 
+    #[inline(always)]
     fn after(&self, slot: usize) -> usize {
         if slot + 1 == self.index.len() { 0 } else { slot + 1 }
     }
 
-    /// The hash that a slot of the index leads to.
+    /// The hash that a slot of the index leads to. Inlined for small code, too: all others go from slot to slot by it.
+    #[inline(always)]
     fn at(&self, slot: usize) -> Option<u64> {
         self.index
             .get(slot)

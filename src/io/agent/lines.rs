@@ -8,6 +8,7 @@ use smol::Timer;
 use smol::channel::{Receiver, Sender, bounded};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -28,7 +29,8 @@ pub enum Line {
 pub struct Reader<R> {
     from: R,
     chunk: Vec<u8>,
-    at: usize,
+    /// Of the chunk, what was read and not yet taken.
+    fresh: Range<usize>,
     line: Vec<u8>,
     skipping: bool,
     pace: Pace,
@@ -47,7 +49,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         Self {
             from,
             chunk: Vec::new(),
-            at: 0,
+            fresh: 0..0,
             line: Vec::new(),
             skipping: false,
             pace: Pace::default(),
@@ -77,7 +79,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 
     /// Takes what the chunk has of the present line; the line itself where it ends there.
     fn cut_line(&mut self) -> Option<Line> {
-        let fresh = self.chunk.get(self.at..).unwrap_or_default();
+        let fresh = self.chunk.get(self.fresh.clone()).unwrap_or_default();
         let end = fresh.iter().position(|b| *b == b'\n');
         let part = fresh.get(..end.unwrap_or(fresh.len())).unwrap_or_default();
         if self.line.len() + part.len() > budget::AGENT_LINE_BYTES {
@@ -86,31 +88,36 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         if !self.skipping {
             self.line.extend_from_slice(part);
         }
-        self.at += part.len() + usize::from(end.is_some());
+        self.fresh.start += part.len() + usize::from(end.is_some());
         end?;
         if std::mem::take(&mut self.skipping) {
             return Some(Line::TooLong);
         }
-        let line = std::mem::take(&mut self.line);
-        Some(text(&line))
+        Some(text(std::mem::take(&mut self.line)))
     }
 
     async fn fill(&mut self) -> bool {
-        if self.chunk.len() == budget::AGENT_CHUNK_BYTES {
+        if self.fresh.end == budget::AGENT_CHUNK_BYTES {
             self.pace.one().await;
         }
         super::breathe(&self.slow).await;
+        // once: what an earlier read left is written over
         self.chunk.resize(budget::AGENT_CHUNK_BYTES, 0);
-        let n = self.from.read(&mut self.chunk).await.unwrap_or(0);
-        self.chunk.truncate(n);
-        self.at = 0;
-        n > 0
+        self.fresh = 0..self.from.read(&mut self.chunk).await.unwrap_or(0);
+        !self.fresh.is_empty()
     }
 }
 
-fn text(line: &[u8]) -> Line {
-    let bad = line.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
-    Line::Text(String::from_utf8_lossy(line).trim().to_owned(), bad)
+fn text(line: Vec<u8>) -> Line {
+    match String::from_utf8(line) {
+        Ok(line) if line.trim().len() == line.len() => Line::Text(line, 0),
+        Ok(line) => Line::Text(line.trim().to_owned(), 0),
+        Err(error) => {
+            let line = error.as_bytes();
+            let bad = line.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
+            Line::Text(String::from_utf8_lossy(line).trim().to_owned(), bad)
+        }
+    }
 }
 
 /// At most `budget::AGENT_READS_PER_S` in a second that begins with the first of them.
