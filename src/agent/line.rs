@@ -3,7 +3,7 @@
 
 use super::{Cancel, Said};
 use crate::budget;
-use crate::codec::json::{self, Object};
+use crate::codec::json::{self, Name, Object, name};
 use crate::message::{Attachment, Fetched, Turn};
 use crate::reason::{Reason, Why};
 use crate::text::Clipped;
@@ -37,14 +37,16 @@ pub enum Heard<'a> {
 /// # Errors
 /// `agent.garbled` with a sentence, when the line is not JSON, not of version 1, of an unknown type or lacks a field.
 pub fn decode(line: &str) -> Result<Heard<'_>, Why> {
-    json::scan(line).map_err(|why| garbled(format!("a line is not JSON: {why}")))?;
-    match json::member(line, "v") {
+    let mut fields = Fields { kind: "line", values: [None; KNOWN] };
+    json::scan_members(line, |name, value| fields.note(name, value))
+        .map_err(|why| garbled(format!("a line is not JSON: {why}")))?;
+    match fields.value("v") {
         Some("1") => {}
         Some(other) => return Err(garbled(format!("a line has \"v\":{}; only 1 is spoken here", Clipped(other)))),
         None => return Err(garbled("a line has no \"v\":1")),
     }
-    let kind = Fields { line, kind: "line" }.text("type")?;
-    let of = |kind| Fields { line, kind };
+    let kind = fields.text("type")?;
+    let of = |kind| fields.of(kind);
     match kind.as_ref() {
         "hello" => of("hello").hello(),
         "accepted" => Ok(Heard::Said(Said::Accepted { turn: of("accepted").text("turn")? })),
@@ -70,34 +72,34 @@ pub fn message(turn: &Turn) -> String {
     let mut out = String::with_capacity(FIELDS_BYTES + names + message.bytes());
     Object::write(&mut out, |line| {
         begin(line, "message");
-        line.text("turn", id);
-        line.number("attempt", turn.attempt.into());
-        line.text("agent", agent);
-        line.text("guild", &conv.guild);
-        line.object("conv", |part| {
-            part.text("key", &conv.key);
-            part.text("kind", conv.kind.word());
-            part.object("channel", |channel| {
-                channel.text("id", &conv.channel);
-                channel.text("name", &conv.name);
+        line.text(name!("turn"), id);
+        line.number(name!("attempt"), turn.attempt.into());
+        line.text(name!("agent"), agent);
+        line.text(name!("guild"), &conv.guild);
+        line.object(name!("conv"), |part| {
+            part.text(name!("key"), &conv.key);
+            part.text(name!("kind"), conv.kind.word());
+            part.object(name!("channel"), |channel| {
+                channel.text(name!("id"), &conv.channel);
+                channel.text(name!("name"), &conv.name);
             });
-            part.text_or_null("thread", conv.thread.as_deref());
+            part.text_or_null(name!("thread"), conv.thread.as_deref());
         });
-        line.object("message", |part| {
-            part.text("id", &message.id);
-            part.text("at", &message.at);
-            part.text("text", &message.text);
-            part.object("author", |author| {
-                author.text("id", &message.author.id);
-                author.text("name", &message.author.name);
-                author.flag("bot", message.author.bot);
+        line.object(name!("message"), |part| {
+            part.text(name!("id"), &message.id);
+            part.text(name!("at"), &message.at);
+            part.text(name!("text"), &message.text);
+            part.object(name!("author"), |author| {
+                author.text(name!("id"), &message.author.id);
+                author.text(name!("name"), &message.author.name);
+                author.flag(name!("bot"), message.author.bot);
             });
-            part.flag("mention", message.mention);
-            part.text_or_null("reply_to", message.reply_to.as_deref());
-            part.list("attachments", &message.attachments, attachment);
+            part.flag(name!("mention"), message.mention);
+            part.text_or_null(name!("reply_to"), message.reply_to.as_deref());
+            part.list(name!("attachments"), &message.attachments, attachment);
         });
-        line.number("deadline_ms", turn.deadline_ms);
-        line.flag("replayed", turn.replayed);
+        line.number(name!("deadline_ms"), turn.deadline_ms);
+        line.flag(name!("replayed"), turn.replayed);
     });
     out
 }
@@ -105,16 +107,16 @@ pub fn message(turn: &Turn) -> String {
 /// `path` is absent where nobody asked, null where the file could not be had.
 fn attachment(file: &Attachment, out: &mut String) {
     Object::write(out, |part| {
-        part.text("id", &file.id);
-        part.text("name", &file.name);
-        part.text("type", &file.media_type);
-        part.number("size", file.size);
+        part.text(name!("id"), &file.id);
+        part.text(name!("name"), &file.name);
+        part.text(name!("type"), &file.media_type);
+        part.number(name!("size"), file.size);
         match &file.fetched {
             Fetched::NotAsked => {}
-            Fetched::At(path) => part.text("path", &path.to_string_lossy()),
+            Fetched::At(path) => part.text(name!("path"), &path.to_string_lossy()),
             Fetched::Not(why) => {
-                part.text_or_null("path", None);
-                part.text("why", why);
+                part.text_or_null(name!("path"), None);
+                part.text(name!("why"), why);
             }
         }
     });
@@ -123,7 +125,7 @@ fn attachment(file: &Attachment, out: &mut String) {
 /// The `cancel` line of a turn.
 #[must_use]
 pub fn cancel(turn: &str, why: Cancel) -> String {
-    line_of("cancel", &[("turn", Some(turn)), ("reason", Some(why.word()))])
+    line_of("cancel", &[(name!("turn"), Some(turn)), (name!("reason"), Some(why.word()))])
 }
 
 /// The answer to a good `hello`.
@@ -132,7 +134,7 @@ pub fn welcome(agents: &[&str]) -> String {
     let mut out = String::new();
     Object::write(&mut out, |line| {
         begin(line, "welcome");
-        line.list("agents", agents, |agent, out| json::write_string(agent, out));
+        line.list(name!("agents"), agents, |agent, out| json::write_string(agent, out));
     });
     out
 }
@@ -140,17 +142,17 @@ pub fn welcome(agents: &[&str]) -> String {
 /// The answer to a `hello` or a `send` that is refused; `id` is the send's.
 #[must_use]
 pub fn error(id: Option<&str>, code: &str, message: &str) -> String {
-    line_of("error", &[("id", id), ("code", Some(code)), ("message", Some(message))])
+    line_of("error", &[(name!("id"), id), (name!("code"), Some(code)), (name!("message"), Some(message))])
 }
 
 /// The answer to a `send` that is in the guild.
 #[must_use]
 pub fn sent(id: &str, message: &str) -> String {
-    line_of("sent", &[("id", Some(id)), ("message", Some(message))])
+    line_of("sent", &[(name!("id"), Some(id)), (name!("message"), Some(message))])
 }
 
 /// A line of texts; those that are not there are left out.
-fn line_of(kind: &str, texts: &[(&str, Option<&str>)]) -> String {
+fn line_of(kind: &str, texts: &[(Name, Option<&str>)]) -> String {
     let mut out = String::new();
     Object::write(&mut out, |line| {
         begin(line, kind);
@@ -160,23 +162,45 @@ fn line_of(kind: &str, texts: &[(&str, Option<&str>)]) -> String {
 }
 
 fn begin(line: &mut Object<'_>, kind: &str) {
-    line.number("v", 1);
-    line.text("type", kind);
+    line.number(name!("v"), 1);
+    line.text(name!("type"), kind);
 }
 
 fn garbled(detail: impl Into<String>) -> Why {
     Why::new(Reason::AgentGarbled, detail)
 }
 
-/// The fields of a scanned line; null is as good as absent.
+const KNOWN: usize = 13;
+
+/// What a line may have that means something.
+const FIELDS: [&str; 13] =
+    ["v", "type", "turn", "text", "final", "code", "message", "retry_after_ms", "on", "id", "conv", "agent", "agents"];
+
+/// The fields of a line; null is as good as absent.
 struct Fields<'a> {
-    line: &'a str,
     kind: &'static str,
+    /// As they are written, in the order of `FIELDS`; of those with one name the last.
+    values: [Option<&'a str>; KNOWN],
 }
 
 impl<'a> Fields<'a> {
+    fn of(self, kind: &'static str) -> Self {
+        Self { kind, ..self }
+    }
+
+    fn note(&mut self, name: &str, value: &'a str) {
+        let known = json::string(name).and_then(|name| FIELDS.iter().position(|field| *field == name));
+        if let Some(place) = known.and_then(|known| self.values.get_mut(known)) {
+            *place = Some(value);
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<&'a str> {
+        FIELDS.iter().zip(&self.values).find(|(field, _)| **field == name).and_then(|(_, value)| *value)
+    }
+
     fn raw(&self, name: &str) -> Option<&'a str> {
-        json::member(self.line, name).filter(|raw| *raw != "null")
+        self.value(name).filter(|raw| *raw != "null")
     }
 
     fn text(&self, name: &str) -> Result<Cow<'a, str>, Why> {

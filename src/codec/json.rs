@@ -1,7 +1,8 @@
 //! JSON as text: a strict scanner (RFC 8259) and what cuts pieces out of scanned text. It comes before any JSON library
 //! sees what a peer sent: one pass, no allocation, no recursion, depth at most `budget::JSON_DEPTH`.
 
-pub use super::object::{Object, write_string};
+pub(crate) use super::object::name;
+pub use super::object::{Name, Object, write_string};
 pub use super::rows::{IdScan, Rows, rows};
 use super::{Malformed, rows::element_end};
 use crate::budget;
@@ -36,6 +37,40 @@ fn literal_members(object: &str) -> impl Iterator<Item = (&str, &str)> {
         (bytes.get(colon) == Some(&b':')).then_some(())?;
         Some((piece.get(..end)?, piece.get(skip_space(bytes, colon + 1)..)?))
     })
+}
+
+/// Scans a text as [`scan`] does, and hands on the top-level members of its object, names and values as they are written, in
+/// the same pass. Of another value there are none. What was handed on before an error counts for nothing.
+///
+/// # Errors
+/// As [`scan`].
+pub fn scan_members<'a>(text: &'a str, mut each: impl FnMut(&'a str, &'a str)) -> Result<(), Malformed> {
+    let bytes = text.as_bytes();
+    let begin = skip_space(bytes, 0);
+    if bytes.get(begin) != Some(&b'{') {
+        return scan(text);
+    }
+    let mut at = skip_space(bytes, begin + 1);
+    let mut more = bytes.get(at) != Some(&b'}');
+    while more {
+        let name = string_end(bytes, at)?;
+        let from = colon_end(bytes, name)?;
+        let end = value_end(bytes, from, budget::JSON_DEPTH - 1)?;
+        if let (Some(name), Some(value)) = (text.get(at..name), text.get(from..end)) {
+            each(name, value);
+        }
+        at = skip_space(bytes, end);
+        more = match bytes.get(at) {
+            Some(b',') => true,
+            Some(b'}') => false,
+            None => return Err(Malformed("JSON that ends too early")),
+            Some(_) => return Err(Malformed("a comma or a closing bracket is missing in JSON")),
+        };
+        if more {
+            at = skip_space(bytes, at + 1);
+        }
+    }
+    if skip_space(bytes, at + 1) == bytes.len() { Ok(()) } else { Err(Malformed("text after the JSON value")) }
 }
 
 /// The value of a top-level member of a scanned object, as it is written; of members with one name the last.
@@ -204,7 +239,12 @@ pub(super) fn value_end(bytes: &[u8], mut at: usize, depth_max: usize) -> Result
 
 /// Behind a member's name, its colon and the space after it.
 fn key_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
-    let at = skip_space(bytes, string_end(bytes, at)?);
+    colon_end(bytes, string_end(bytes, at)?)
+}
+
+/// The same, from where the name ends.
+fn colon_end(bytes: &[u8], at: usize) -> Result<usize, Malformed> {
+    let at = skip_space(bytes, at);
     if bytes.get(at) == Some(&b':') {
         Ok(skip_space(bytes, at + 1))
     } else {

@@ -27,7 +27,19 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// An object that is being written. Names are literals of this program, with nothing in them to escape.
+/// A member's name, as it is written behind another member; [`name!`] makes it of a literal with nothing to escape in it.
+#[derive(Clone, Copy)]
+pub struct Name(#[doc(hidden)] pub &'static str);
+
+/// A [`Name`] for [`Object`].
+macro_rules! name {
+    ($literal:literal) => {
+        $crate::codec::json::Name(concat!(",\"", $literal, "\":"))
+    };
+}
+pub(crate) use name;
+
+/// An object that is being written.
 pub struct Object<'a> {
     out: &'a mut String,
     empty: bool,
@@ -43,29 +55,28 @@ impl<'a> Object<'a> {
     }
 
     /// A member whose value the caller appends.
-    pub fn member(&mut self, name: &str) -> &mut String {
-        self.out.push_str(if std::mem::take(&mut self.empty) { "\"" } else { ",\"" });
-        self.out.push_str(name);
-        self.out.push_str("\":");
+    pub fn member(&mut self, name: Name) -> &mut String {
+        let comma = usize::from(std::mem::take(&mut self.empty));
+        self.out.push_str(name.0.get(comma..).unwrap_or_default());
         self.out
     }
 
     /// A text.
-    pub fn text(&mut self, name: &str, value: &str) {
+    pub fn text(&mut self, name: Name, value: &str) {
         write_string(value, self.member(name));
     }
 
     /// Texts; those that are not there are left out.
-    pub fn texts(&mut self, texts: &[(&str, Option<&str>)]) {
+    pub fn texts(&mut self, texts: &[(Name, Option<&str>)]) {
         for (name, text) in texts {
             if let Some(text) = text {
-                self.text(name, text);
+                self.text(*name, text);
             }
         }
     }
 
     /// A text, or null.
-    pub fn text_or_null(&mut self, name: &str, value: Option<&str>) {
+    pub fn text_or_null(&mut self, name: Name, value: Option<&str>) {
         match value {
             Some(value) => self.text(name, value),
             None => self.member(name).push_str("null"),
@@ -73,22 +84,22 @@ impl<'a> Object<'a> {
     }
 
     /// A number.
-    pub fn number(&mut self, name: &str, value: u64) {
+    pub fn number(&mut self, name: Name, value: u64) {
         let _ = write!(self.member(name), "{value}");
     }
 
     /// True or false.
-    pub fn flag(&mut self, name: &str, value: bool) {
+    pub fn flag(&mut self, name: Name, value: bool) {
         self.member(name).push_str(if value { "true" } else { "false" });
     }
 
     /// An object.
-    pub fn object(&mut self, name: &str, fill: impl FnOnce(&mut Object<'_>)) {
+    pub fn object(&mut self, name: Name, fill: impl FnOnce(&mut Object<'_>)) {
         Object::write(self.member(name), fill);
     }
 
     /// A list: each of its items appends itself.
-    pub fn list<T>(&mut self, name: &str, items: &[T], mut each: impl FnMut(&T, &mut String)) {
+    pub fn list<T>(&mut self, name: Name, items: &[T], mut each: impl FnMut(&T, &mut String)) {
         let out = self.member(name);
         out.push('[');
         for (at, item) in items.iter().enumerate() {

@@ -4,8 +4,9 @@ use super::request::{get, object, percent, websocket};
 use super::{ChannelRow, Dialect, Heard, Incoming, JoinAnswer, Minted, Newest, Request, Row};
 use crate::budget;
 use crate::call::{Method, Sink};
+use crate::codec::Malformed;
+use crate::codec::json::{self, name};
 use crate::codec::socket::Event;
-use crate::codec::{Malformed, json};
 use crate::message::{Attachment, Kind};
 use crate::moment::instant;
 use crate::secret::Secret;
@@ -55,7 +56,7 @@ impl Fabric {
 
 impl Dialect for Fabric {
     fn mint(&self, agent_id: &str, key: &Secret) -> Request {
-        let body = object(&[("agentId", Some(agent_id)), ("agentKey", Some(key.expose()))]);
+        let body = object(&[(name!("agentId"), Some(agent_id)), (name!("agentKey"), Some(key.expose()))]);
         Request {
             method: Method::Post,
             url: format!("{}{}", self.center, self.token),
@@ -122,7 +123,11 @@ impl Dialect for Fabric {
         Request {
             method: Method::Post,
             url: self.place(&self.post, channel),
-            body: Some(object(&[("text", Some(text)), ("replyTo", reply_to), ("clientNonce", Some(key))])),
+            body: Some(object(&[
+                (name!("text"), Some(text)),
+                (name!("replyTo"), reply_to),
+                (name!("clientNonce"), Some(key)),
+            ])),
             idempotency_key: Some(key.to_owned()),
             sink: Sink::Memory(budget::HISTORY_BODY_BYTES),
         }
@@ -143,7 +148,7 @@ impl Dialect for Fabric {
     }
 
     fn connect_payload(&self, token: &str) -> String {
-        object(&[("token", Some(token))])
+        object(&[(name!("token"), Some(token))])
     }
 
     fn join(&self, channel: &str) -> String {

@@ -9,8 +9,9 @@ use super::request::{get, object, percent, websocket};
 use super::{ChannelRow, Dialect, Heard, Incoming, JoinAnswer, Minted, Request, Row, Timeline, Tokens};
 use crate::budget;
 use crate::call::{Method, Sink};
+use crate::codec::Malformed;
+use crate::codec::json::{self, name};
 use crate::codec::socket::Event;
-use crate::codec::{Malformed, json};
 use crate::secret::Secret;
 use crate::settings::Guild;
 use std::fmt::Write;
@@ -51,7 +52,7 @@ impl Dialect for OpenWebUi {
         Request {
             method: Method::Post,
             url: format!("{}/api/v1/auths/signin", self.url),
-            body: Some(object(&[("email", Some(login)), ("password", Some(key.expose()))])),
+            body: Some(object(&[(name!("email"), Some(login)), (name!("password"), Some(key.expose()))])),
             idempotency_key: None,
             sink: Sink::Memory(budget::SMALL_BODY_BYTES),
         }
@@ -120,9 +121,13 @@ impl Dialect for OpenWebUi {
 
     fn post_about(&self, channel: &str, about: Option<&str>, text: &str, reply_to: Option<&str>, key: &str) -> Request {
         let thread = about.and_then(|about| self.thread_of(about));
-        let mut body = object(&[("content", Some(text)), ("reply_to_id", reply_to.map(bare)), ("parent_id", thread)]);
+        let mut body = object(&[
+            (name!("content"), Some(text)),
+            (name!("reply_to_id"), reply_to.map(bare)),
+            (name!("parent_id"), thread),
+        ]);
         body.pop();
-        let _ = write!(body, ",\"data\":{}}}", object(&[("client_id", Some(key))]));
+        let _ = write!(body, ",\"data\":{}}}", object(&[(name!("client_id"), Some(key))]));
         Request {
             method: Method::Post,
             url: self.channel(channel, "/messages/post"),
@@ -147,7 +152,7 @@ impl Dialect for OpenWebUi {
     }
 
     fn connect_payload(&self, token: &str) -> String {
-        object(&[("token", Some(token))])
+        object(&[(name!("token"), Some(token))])
     }
 
     fn join(&self, channel: &str) -> String {

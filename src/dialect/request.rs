@@ -11,7 +11,7 @@ pub(super) fn get(url: String, sink: Sink) -> Request {
 }
 
 /// A JSON object of strings; those that are not there are left out.
-pub(super) fn object(members: &[(&str, Option<&str>)]) -> String {
+pub(super) fn object(members: &[(json::Name, Option<&str>)]) -> String {
     let mut out = String::new();
     json::Object::write(&mut out, |object| object.texts(members));
     out

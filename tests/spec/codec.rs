@@ -147,6 +147,9 @@ fn depth_is_counted_from_the_outermost_bracket() {
     let event = |depth: usize| format!("[\"a\",{}]", nested(depth - 1));
     assert!(Event::read(&event(budget::JSON_DEPTH)).is_ok());
     assert!(Event::read(&event(budget::JSON_DEPTH + 1)).is_err());
+    let members = |depth: usize| json::scan_members(&format!("{{\"a\":{}}}", nested(depth - 1)), |_, _| {});
+    assert!(members(budget::JSON_DEPTH).is_ok());
+    assert!(members(budget::JSON_DEPTH + 1).is_err());
 }
 
 #[test]
@@ -211,6 +214,7 @@ fn json_is_taken_and_refused_as_another_reader_does() {
         let text = if rng.bool() { broken(&whole, &mut rng) } else { whole };
         let theirs = serde_json::from_str::<IgnoredAny>(&text).is_ok();
         assert_eq!(json::scan(&text).is_ok(), theirs, "{text:?}");
+        assert_eq!(json::scan_members(&text, |_, _| {}), json::scan(&text), "{text:?}");
         taken += usize::from(theirs);
     }
     assert!((55_000..95_000).contains(&taken), "{taken}");
@@ -227,6 +231,9 @@ fn members_and_elements_are_what_another_reader_finds() {
         for key in ["k0", "k1", "k2", "nope"] {
             assert_eq!(json::member(&text, key).map(parse).as_ref(), value.get(key), "{text}");
         }
+        let mut scanned = Vec::new();
+        json::scan_members(&text, |name, value| scanned.push((json::string(name).unwrap(), value))).unwrap();
+        assert_eq!(scanned, json::members(&text).collect::<Vec<_>>(), "{text}");
     }
 }
 
