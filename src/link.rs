@@ -307,7 +307,7 @@ impl Link {
     /// `agent@guild`: its name in the journal.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("{}@{}", self.seat.agent.name, self.seat.guild.name)
+        [&*self.seat.agent.name, "@", &*self.seat.guild.name].concat()
     }
 
     /// What has to be passed on since this was last asked.

@@ -2,9 +2,9 @@
 #![forbid(unsafe_code)]
 
 use cap::Cap;
-#[cfg(all(target_env = "musl", not(target_arch = "mips")))]
+#[cfg(not(target_arch = "mips"))]
 use dlmalloc::GlobalDlmalloc as Below;
-#[cfg(not(all(target_env = "musl", not(target_arch = "mips"))))]
+#[cfg(target_arch = "mips")]
 use std::alloc::System as Below;
 use std::process::ExitCode;
 

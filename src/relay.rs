@@ -302,16 +302,16 @@ impl Relay {
         }
     }
 
-    fn became(&mut self, became: &Became, now: Now) {
-        let (Became::Reply { link, .. }
-        | Became::Silent { link, .. }
-        | Became::Typing { link, .. }
-        | Became::GivenUp { link, .. }) = became;
-        self.with_link(*link, now, |link, step| match became {
-            Became::Reply { about, text, last, .. } => link.reply(about, text, *last, step),
+    fn became(&mut self, became: Became, now: Now) {
+        let (&Became::Reply { link, .. }
+        | &Became::Silent { link, .. }
+        | &Became::Typing { link, .. }
+        | &Became::GivenUp { link, .. }) = &became;
+        self.with_link(link, now, |link, step| match became {
+            Became::Reply { about, text, last, .. } => link.reply(&about, &text, last, step),
             Became::Silent { about, .. } => link.silent(about, step),
-            Became::Typing { about, on, .. } => link.writes(about, *on, step),
-            Became::GivenUp { about, why, .. } => link.given_up(about, why, step),
+            Became::Typing { about, on, .. } => link.writes(&about, on, step),
+            Became::GivenUp { about, why, .. } => link.given_up(&about, &why, step),
         });
     }
 }

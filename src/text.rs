@@ -122,6 +122,8 @@ fn hidden(c: char) -> bool {
 const KEY_BYTES: usize = 128;
 /// Characters of a hash as text: 130 bits.
 const HASH_CHARS: usize = 26;
+/// Of five bits.
+const DIGITS: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
 /// `guild.channel` or `guild.channel.thread`, `[A-Za-z0-9._-]{1,128}`. Where the ids do not fit, or could be read as
 /// others (a dot in the channel's id, an end like a hash), a readable prefix and a hash: two places never share a key.
@@ -153,17 +155,17 @@ pub fn conversation_key(guild: &str, channel: &str, thread: Option<&str>) -> Str
 /// another id.
 #[must_use]
 pub fn hash_id(prefix: &str, parts: &[&str]) -> String {
-    let mut context = ::ring::digest::Context::new(&::ring::digest::SHA256);
+    let mut plain = Vec::with_capacity(parts.iter().map(|part| 8 + part.len()).sum());
     for part in parts {
-        context.update(&(part.len() as u64).to_le_bytes());
-        context.update(part.as_bytes());
+        plain.extend_from_slice(&(part.len() as u64).to_le_bytes());
+        plain.extend_from_slice(part.as_bytes());
     }
-    let digest = context.finish();
+    let digest = ::ring::digest::digest(&::ring::digest::SHA256, &plain);
     let byte = |at: usize| digest.as_ref().get(at).map_or(0, |byte| u32::from(*byte));
     // five bits stand in one byte or across two
     let five = |bit: usize| (byte(bit / 8) << 8 | byte(bit / 8 + 1)) >> (11 - bit % 8) & 31;
     let digits: [u8; HASH_CHARS] =
-        std::array::from_fn(|n| char::from_digit(five(5 * n), 32).map_or(b'0', |digit| digit as u8));
+        std::array::from_fn(|n| DIGITS.get(five(5 * n) as usize).map_or(b'0', |digit| *digit));
     [prefix, std::str::from_utf8(&digits).unwrap_or_default()].concat()
 }
 
@@ -179,15 +181,11 @@ fn ends_like_hash(key: &str) -> bool {
 /// letter, digit or `_`, and over a `-` or `.` with one behind it.
 #[must_use]
 pub fn names_agent(text: &str, names: &[&str]) -> bool {
-    let mut before = None;
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        if c == '@' && !before.is_some_and(wordy) && names.iter().any(|name| begins_with_name(rest.as_str(), name)) {
-            return true;
-        }
-        before = Some(c);
-    }
-    false
+    text.match_indices('@').any(|(at, _)| {
+        let before = text.get(..at).and_then(|before| before.chars().next_back());
+        let behind = text.get(at + 1..).unwrap_or_default();
+        !before.is_some_and(wordy) && names.iter().any(|name| begins_with_name(behind, name))
+    })
 }
 
 fn begins_with_name(text: &str, name: &str) -> bool {

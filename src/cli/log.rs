@@ -7,7 +7,7 @@ use crate::io::lossy::{IN_ROUND, Lossy, Shared};
 use crate::io::syslog::{self, Syslog};
 use crate::moment::rfc3339_millis;
 use crate::reason::Reason;
-use crate::text::plain;
+use crate::text::Clipped;
 use env_logger::Target;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use std::io::Write;
@@ -52,7 +52,8 @@ pub fn start(wish: &Wish) {
     });
     builder.target(Target::Pipe(Box::new(way.clone())));
     builder.filter_level(LevelFilter::Info).format(move |out, record| {
-        let said = plain(&record.args().to_string());
+        let said = record.args().to_string();
+        let said = Clipped::to(&said, usize::MAX);
         if levels {
             writeln!(out, "<{}>{said}", priority(record.level()))
         } else {

@@ -89,6 +89,12 @@ fn is_literal_of(literal: &str, text: &str) -> bool {
 /// JavaScript writes where a text was cut inside a character, becomes U+FFFD. `None`: it is not a string literal.
 #[must_use]
 pub fn string(raw: &str) -> Option<Cow<'_, str>> {
+    // most have nothing escaped
+    let bytes = raw.as_bytes();
+    let end = plain_end(bytes, 1);
+    if let (Some(b'"'), Some([b'"'])) = (bytes.first(), bytes.get(end..)) {
+        return raw.get(1..end).map(Cow::Borrowed);
+    }
     if string_end(raw.as_bytes(), 0) != Ok(raw.len()) {
         return None;
     }

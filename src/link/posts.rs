@@ -79,11 +79,11 @@ impl Link {
     }
 
     /// A turn ended without a reply.
-    pub fn silent(&mut self, about: &About, step: &mut Step<'_>) {
+    pub fn silent(&mut self, about: About, step: &mut Step<'_>) {
         self.keep_gaps(step);
-        let (channel, message) = (about.channel.clone(), about.message.clone());
+        self.turn_over(&about);
+        let About { channel, message, .. } = about;
         step.record(Record::Turn { link: self.name(), channel, message, posts: Vec::new() });
-        self.turn_over(about);
         self.stir();
     }
 

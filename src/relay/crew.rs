@@ -118,7 +118,7 @@ impl Relay {
             while let Some(became) =
                 self.step(now, |relay, step| relay.crew.get_mut(at).and_then(|crew| crew.inbox.tick(step)))
             {
-                self.became(&became, now);
+                self.became(became, now);
             }
         }
     }
@@ -145,7 +145,7 @@ impl Relay {
             }
         }
         if let Some(became) = became {
-            self.became(&became, now);
+            self.became(became, now);
         }
     }
 

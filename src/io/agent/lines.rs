@@ -109,15 +109,9 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 }
 
 fn text(line: Vec<u8>) -> Line {
-    match String::from_utf8(line) {
-        Ok(line) if line.trim().len() == line.len() => Line::Text(line, 0),
-        Ok(line) => Line::Text(line.trim().to_owned(), 0),
-        Err(error) => {
-            let line = error.as_bytes();
-            let bad = line.utf8_chunks().filter(|chunk| !chunk.invalid().is_empty()).count();
-            Line::Text(String::from_utf8_lossy(line).trim().to_owned(), bad)
-        }
-    }
+    let (line, bad) = super::lossy(line);
+    let trimmed = line.trim();
+    Line::Text(if trimmed.len() == line.len() { line } else { trimmed.to_owned() }, bad)
 }
 
 /// At most `budget::AGENT_READS_PER_S` in a second that begins with the first of them.

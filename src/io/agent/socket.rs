@@ -47,7 +47,7 @@ impl Doors {
         let door = self.open.get(&path).and_then(Weak::upgrade).unwrap_or_else(|| self.door(path, voice.slow.clone()));
         let name = voice.name.clone();
         door.room.members.borrow_mut().insert(name.clone(), Member { voice, uids, client: None });
-        Seat { door, name }
+        Seat { door, name: name.into() }
     }
 
     fn door(&mut self, path: PathBuf, slow: Arc<AtomicBool>) -> Rc<Door> {
@@ -71,7 +71,7 @@ impl Doors {
 /// One agent's place behind a socket. Dropping it tells whoever has the agent.
 pub struct Seat {
     door: Rc<Door>,
-    name: String,
+    name: Rc<str>,
 }
 
 impl Seat {
@@ -101,13 +101,13 @@ impl Seat {
     }
 
     fn client(&self) -> Option<Rc<Client>> {
-        self.door.room.members.borrow().get(&self.name)?.client.clone()
+        self.door.room.members.borrow().get(&*self.name)?.client.clone()
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        let member = self.door.room.members.borrow_mut().remove(&self.name);
+        let member = self.door.room.members.borrow_mut().remove(&*self.name);
         if let Some(client) = member.and_then(|member| member.client) {
             client.lose(&self.name, "dismissed", "is not among this bridge's agents any more");
         }
@@ -137,7 +137,7 @@ struct Client {
     /// The agents it has, in the order it named them.
     claims: RefCell<Vec<String>>,
     /// Whose each open turn is.
-    given: RefCell<BTreeMap<String, String>>,
+    given: RefCell<BTreeMap<String, Rc<str>>>,
 }
 
 impl Client {
@@ -152,7 +152,7 @@ impl Client {
     fn lose(&self, name: &str, code: &str, why: &str) {
         self.claims.borrow_mut().retain(|claim| claim != name);
         self.given.borrow_mut().retain(|turn, whose| {
-            let lost = whose == name;
+            let lost = **whose == *name;
             if lost {
                 self.queue.take_back(turn);
             }
@@ -297,9 +297,9 @@ impl Room {
 
     /// Who speaks: the agent that has this turn, else the first that the client has; nobody, once it has lost them all.
     fn speaker(&self, client: &Rc<Client>, turn: Option<&str>) -> Option<Rc<Voice>> {
-        let whose = turn.and_then(|turn| client.given.borrow().get(turn).cloned());
-        let name = whose.or_else(|| client.claims.borrow().first().cloned())?;
-        self.seat_of(client, &name)
+        let (given, claims) = (client.given.borrow(), client.claims.borrow());
+        let whose = turn.and_then(|turn| given.get(turn)).map(|name| &**name);
+        self.seat_of(client, whose.or_else(|| claims.first().map(String::as_str))?)
     }
 
     fn seat_of(&self, client: &Rc<Client>, name: &str) -> Option<Rc<Voice>> {
