@@ -46,15 +46,14 @@ pub fn decode(line: &str) -> Result<Heard<'_>, Why> {
         None => return Err(garbled("a line has no \"v\":1")),
     }
     let kind = fields.text("type")?;
-    let of = |kind| fields.of(kind);
     match kind.as_ref() {
-        "hello" => of("hello").hello(),
-        "accepted" => Ok(Heard::Said(Said::Accepted { turn: of("accepted").text("turn")? })),
-        "reply" => of("reply").reply(),
-        "none" => Ok(Heard::Said(Said::None { turn: of("none").text("turn")? })),
-        "error" => of("error").error(),
-        "typing" => of("typing").typing(),
-        "send" => of("send").send(),
+        "hello" => fields.of("hello").hello(),
+        "accepted" => Ok(Heard::Said(Said::Accepted { turn: fields.of("accepted").text("turn")? })),
+        "reply" => fields.of("reply").reply(),
+        "none" => Ok(Heard::Said(Said::None { turn: fields.of("none").text("turn")? })),
+        "error" => fields.of("error").error(),
+        "typing" => fields.of("typing").typing(),
+        "send" => fields.of("send").send(),
         other => Err(garbled(format!("a line has the type \"{}\", which is not known here", Clipped(other)))),
     }
 }
@@ -184,8 +183,9 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn of(self, kind: &'static str) -> Self {
-        Self { kind, ..self }
+    fn of(&mut self, kind: &'static str) -> &Self {
+        self.kind = kind;
+        self
     }
 
     fn note(&mut self, name: &str, value: &'a str) {

@@ -54,7 +54,8 @@ impl<'a> Object<'a> {
         object.out.push('}');
     }
 
-    /// A member whose value the caller appends.
+    /// A member whose value the caller appends. Not inlined where code is to be small: each text of a line asks for it.
+    #[inline(never)]
     pub fn member(&mut self, name: Name) -> &mut String {
         let comma = usize::from(std::mem::take(&mut self.empty));
         self.out.push_str(name.0.get(comma..).unwrap_or_default());

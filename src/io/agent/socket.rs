@@ -81,14 +81,14 @@ impl Seat {
         if client.queue.give(&turn.id, line::message(turn)) == Err(Full) {
             return Some(busy(&turn.id));
         }
-        client.given.borrow_mut().insert(turn.id.clone(), self.name.clone());
+        client.give(&turn.id, self.name.clone());
         None
     }
 
     /// Takes a turn back.
     pub fn cancel(&self, turn: &str, why: Cancel) {
         let Some(client) = self.client() else { return };
-        if client.given.borrow_mut().remove(turn).is_some() && !client.queue.take_back(turn) {
+        if client.take_back(turn) && !client.queue.take_back(turn) {
             client.tell(line::cancel(turn, why));
         }
     }
@@ -137,7 +137,7 @@ struct Client {
     /// The agents it has, in the order it named them.
     claims: RefCell<Vec<String>>,
     /// Whose each open turn is.
-    given: RefCell<BTreeMap<String, Rc<str>>>,
+    given: RefCell<Vec<(String, Rc<str>)>>,
 }
 
 impl Client {
@@ -148,10 +148,23 @@ impl Client {
         }
     }
 
+    /// It has a turn of this agent.
+    fn give(&self, turn: &str, name: Rc<str>) {
+        self.take_back(turn);
+        self.given.borrow_mut().push((turn.to_owned(), name));
+    }
+
+    /// It has the turn no longer; whether it had it.
+    fn take_back(&self, turn: &str) -> bool {
+        let mut given = self.given.borrow_mut();
+        let at = given.iter().position(|(known, _)| known == turn);
+        at.map(|at| given.swap_remove(at)).is_some()
+    }
+
     /// It has this agent no longer; without any it is let go.
     fn lose(&self, name: &str, code: &str, why: &str) {
         self.claims.borrow_mut().retain(|claim| claim != name);
-        self.given.borrow_mut().retain(|turn, whose| {
+        self.given.borrow_mut().retain(|(turn, whose)| {
             let lost = **whose == *name;
             if lost {
                 self.queue.take_back(turn);
@@ -266,7 +279,7 @@ impl Room {
             Ok(Heard::Said(said)) => {
                 let Some(voice) = self.speaker(client, said.turn().map(|(turn, _)| turn)) else { return };
                 if let Some((turn, true)) = said.turn() {
-                    client.given.borrow_mut().remove(turn);
+                    client.take_back(turn);
                 }
                 voice.say(said.into_owned()).await;
             }
@@ -298,7 +311,8 @@ impl Room {
     /// Who speaks: the agent that has this turn, else the first that the client has; nobody, once it has lost them all.
     fn speaker(&self, client: &Rc<Client>, turn: Option<&str>) -> Option<Rc<Voice>> {
         let (given, claims) = (client.given.borrow(), client.claims.borrow());
-        let whose = turn.and_then(|turn| given.get(turn)).map(|name| &**name);
+        let given = turn.and_then(|turn| given.iter().find(|(known, _)| known == turn));
+        let whose = given.map(|(_, name)| &**name);
         self.seat_of(client, whose.or_else(|| claims.first().map(String::as_str))?)
     }
 
