@@ -169,10 +169,11 @@ fn garbled(detail: impl Into<String>) -> Why {
     Why::new(Reason::AgentGarbled, detail)
 }
 
+/// How many of them there are.
 const KNOWN: usize = 13;
 
 /// What a line may have that means something.
-const FIELDS: [&str; 13] =
+const FIELDS: [&str; KNOWN] =
     ["v", "type", "turn", "text", "final", "code", "message", "retry_after_ms", "on", "id", "conv", "agent", "agents"];
 
 /// The fields of a line; null is as good as absent.

@@ -89,20 +89,18 @@ fn is_literal_of(literal: &str, text: &str) -> bool {
 /// JavaScript writes where a text was cut inside a character, becomes U+FFFD. `None`: it is not a string literal.
 #[must_use]
 pub fn string(raw: &str) -> Option<Cow<'_, str>> {
-    // most have nothing escaped
     let bytes = raw.as_bytes();
-    let end = plain_end(bytes, 1);
-    if let (Some(b'"'), Some([b'"'])) = (bytes.first(), bytes.get(end..)) {
-        return raw.get(1..end).map(Cow::Borrowed);
+    let first = plain_end(bytes, 1);
+    // most have nothing escaped
+    if let (Some(b'"'), Some([b'"'])) = (bytes.first(), bytes.get(first..)) {
+        return raw.get(1..first).map(Cow::Borrowed);
     }
-    if string_end(raw.as_bytes(), 0) != Ok(raw.len()) {
+    if string_end(bytes, 0) != Ok(raw.len()) {
         return None;
     }
-    let inner = raw.strip_prefix('"')?.strip_suffix('"')?;
-    let Some(first) = inner.find('\\') else { return Some(Cow::Borrowed(inner)) };
-    let mut out = String::with_capacity(inner.len());
-    out.push_str(inner.get(..first)?);
-    let mut rest = inner.get(first..)?;
+    let mut out = String::with_capacity(raw.len());
+    out.push_str(raw.get(1..first)?);
+    let mut rest = raw.get(first..)?.strip_suffix('"')?;
     while let Some(escaped) = rest.strip_prefix('\\') {
         rest = unescape(escaped, &mut out)?;
         let plain = rest.find('\\').unwrap_or(rest.len());

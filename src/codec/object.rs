@@ -27,9 +27,9 @@ pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
 }
 
-/// A member's name, as it is written behind another member; [`name!`] makes it of a literal with nothing to escape in it.
+/// A member's name, as it is written behind another member; `name!` makes it of a literal with nothing to escape in it.
 #[derive(Clone, Copy)]
-pub struct Name(#[doc(hidden)] pub &'static str);
+pub struct Name(pub(crate) &'static str);
 
 /// A [`Name`] for [`Object`].
 macro_rules! name {
@@ -54,7 +54,7 @@ impl<'a> Object<'a> {
         object.out.push('}');
     }
 
-    /// A member whose value the caller appends. Not inlined where code is to be small: each text of a line asks for it.
+    /// A member whose value the caller appends. Not inlined: each text of a line asks for it, and code is to be small.
     #[inline(never)]
     pub fn member(&mut self, name: Name) -> &mut String {
         let comma = usize::from(std::mem::take(&mut self.empty));

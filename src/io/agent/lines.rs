@@ -109,7 +109,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
 }
 
 fn text(line: Vec<u8>) -> Line {
-    let (line, bad) = super::lossy(line);
+    let (mut line, bad) = super::lossy(line);
+    // a long one may have twice its room, and waits where the loop is full
+    if line.capacity() > budget::AGENT_CHUNK_BYTES {
+        line.shrink_to_fit();
+    }
     let trimmed = line.trim();
     Line::Text(if trimmed.len() == line.len() { line } else { trimmed.to_owned() }, bad)
 }
