@@ -200,6 +200,11 @@ impl Hall {
         looks.min().unwrap()
     }
 
+    /// The most that the heap held.
+    fn peak(&mut self) -> u64 {
+        self.bridge.status()["process"]["heap_peak_bytes"].as_u64().unwrap()
+    }
+
     fn attempts(&mut self) -> u64 {
         let status = self.bridge.status();
         status["links"].as_array().unwrap().iter().map(|link| link["attempts"].as_u64().unwrap()).sum()
@@ -235,15 +240,17 @@ fn grows(messages: usize, reconnects: usize) -> Ended {
     let fill = LINKS * (budget::DEDUPE_IDS + budget::DEDUPE_IDS / 16);
     hall.work(fill, LINKS * 8, LINKS, UNDER_WAY[0]);
     let (heap, rss_kb) = hall.rest();
+    let peak = hall.peak();
     let (said, attempts, begun) = (hall.said, hall.attempts(), Instant::now());
     hall.work(messages, reconnects, AWAY, UNDER_WAY[1]);
     let took = begun.elapsed();
     let (heap_after, rss_kb_after) = hall.rest();
     let (said, attempts) = (hall.said - said, hall.attempts() - attempts);
     println!(
-        "  {said} messages and {attempts} reconnects in {:.0} s: heap at rest {heap} and then {heap_after} bytes, RssAnon \
-         {rss_kb} and then {rss_kb_after} kB",
-        took.as_secs_f32()
+        "  {said} messages and {attempts} reconnects in {:.0} s: heap at rest {heap} and then {heap_after} bytes, at most \
+         {peak} and then {}; RssAnon {rss_kb} and then {rss_kb_after} kB",
+        took.as_secs_f32(),
+        hall.peak()
     );
     assert!(said >= messages && attempts >= reconnects as u64);
     let status = hall.bridge.status();
