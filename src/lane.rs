@@ -386,7 +386,7 @@ impl Lane {
     /// Gives out the next message that may be: settled, or brought by a socket that was followed; `busy` tells the threads
     /// whose conversation has an open turn. Whether it came from history is beside it.
     pub fn give_next(&mut self, busy: &dyn Fn(Option<&str>) -> bool) -> Option<(Box<Message>, bool)> {
-        if self.waiting == 0 || (self.threaded == 0 && busy(None)) {
+        if self.threaded == 0 && busy(None) {
             return None;
         }
         // most of a channel's messages stand in one conversation: it is asked about once
@@ -399,16 +399,7 @@ impl Lane {
             What::Waiting { message, .. } => !is_busy(message.thread.as_deref()),
             What::Open | What::Done => false,
         })?;
-        self.give_at(next)
-    }
-
-    /// Gives a message out; whether it came from history is beside it.
-    pub fn give(&mut self, id: &str) -> Option<(Box<Message>, bool)> {
-        self.place_of(id).and_then(|at| self.give_at(at))
-    }
-
-    fn give_at(&mut self, at: usize) -> Option<(Box<Message>, bool)> {
-        let entry = self.entries.get_mut(at)?;
+        let entry = self.entries.get_mut(next)?;
         match std::mem::replace(&mut entry.what, What::Open) {
             What::Waiting { message, replayed } => {
                 self.waiting -= 1;

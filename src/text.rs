@@ -155,12 +155,12 @@ pub fn conversation_key(guild: &str, channel: &str, thread: Option<&str>) -> Str
 /// another id.
 #[must_use]
 pub fn hash_id(prefix: &str, parts: &[&str]) -> String {
-    let mut plain = Vec::with_capacity(parts.iter().map(|part| 8 + part.len()).sum());
+    let mut context = ::ring::digest::Context::new(&::ring::digest::SHA256);
     for part in parts {
-        plain.extend_from_slice(&(part.len() as u64).to_le_bytes());
-        plain.extend_from_slice(part.as_bytes());
+        context.update(&(part.len() as u64).to_le_bytes());
+        context.update(part.as_bytes());
     }
-    let digest = ::ring::digest::digest(&::ring::digest::SHA256, &plain);
+    let digest = context.finish();
     let byte = |at: usize| digest.as_ref().get(at).map_or(0, |byte| u32::from(*byte));
     // five bits stand in one byte or across two
     let five = |bit: usize| (byte(bit / 8) << 8 | byte(bit / 8 + 1)) >> (11 - bit % 8) & 31;

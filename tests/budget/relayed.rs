@@ -17,7 +17,7 @@ use std::rc::Rc;
 
 /// One message over one link, at most: its frame taken in, its turn opened and written as a line, `none` read and the turn
 /// ended.
-const A_MESSAGE: usize = 27;
+const A_MESSAGE: usize = 26;
 /// Of a hundred messages so many may cost more: once a second the places in the channels' histories are written.
 const WITH_A_WRITE: usize = 1;
 
