@@ -60,7 +60,7 @@ pub(super) fn why(failure: Failure, place: &str, deadline_ms: u64) -> Why {
 /// At most `bytes`; with `cut`, the first byte beyond them is returned beside it.
 fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Failure> {
     let mut kept = Vec::new();
-    // room doubles up to the bound and no further, as `read_to_end` would have it
+    // three rooms at most: one that doubles leaves as much behind it in pieces, which the allocator keeps
     let mut piece = [0; PIECE_BYTES];
     while kept.len() < bytes {
         let most = (bytes - kept.len()).min(PIECE_BYTES);
@@ -71,7 +71,7 @@ fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Fai
             Err(error) => return Err(Failure::Wire(error)),
         };
         if kept.capacity() - kept.len() < got {
-            kept.reserve_exact((kept.len() * 2).clamp(kept.len() + got, bytes) - kept.len());
+            kept.reserve_exact(room(kept.len(), got, bytes) - kept.len());
         }
         kept.extend_from_slice(piece.get(..got).unwrap_or_default());
     }
@@ -81,6 +81,15 @@ fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Fai
         beyond = (body.read(&mut one).map_err(Failure::Wire)? > 0).then_some(one[0]);
     }
     Ok((Whole { kept, cut: beyond.is_some(), first_id: None }, beyond))
+}
+
+/// Room for `got` more behind `kept`: what came first, a small body, the bound.
+fn room(kept: usize, got: usize, bytes: usize) -> usize {
+    match kept + got {
+        first if kept == 0 => first,
+        small if small <= budget::SMALL_BODY_BYTES => budget::SMALL_BODY_BYTES.min(bytes),
+        _ => bytes,
+    }
 }
 
 /// Reads on, keeping nothing, until the first row's `id` is found or `budget::OVERSIZE_SCAN_BYTES` were looked at.
