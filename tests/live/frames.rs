@@ -4,7 +4,7 @@ use crate::guild::Options;
 use crate::guild::frame::{BINARY, Frame, TEXT};
 use crate::guild::hostile::{Bad, Leg};
 use crate::guild::proxy::{Fate, Way};
-use crate::scene::Scene;
+use crate::scene::{Held, Scene};
 use crate::{Ended, Scenario};
 use serde_json::Value;
 use std::time::Duration;
@@ -78,6 +78,12 @@ fn quick() -> Options {
     Options { ping_interval_ms: 700, ping_timeout_ms: 500, ..Options::default() }
 }
 
+/// What it holds behind its first messages.
+fn settled(scene: &mut Scene) -> Held {
+    scene.talk("to begin with", 5);
+    scene.held()
+}
+
 fn half_open() -> Ended {
     let mut scene = Scene::proxied(quick()).live();
     scene.proxy().black_hole(true);
@@ -132,6 +138,7 @@ fn upgrade(answer: &str, reasons: &[&str]) -> Ended {
 
 fn malformed() -> Ended {
     let mut scene = Scene::proxied(Options::default()).live();
+    let held = settled(&mut scene);
     let texts = [
         "",
         "9",
@@ -187,16 +194,19 @@ fn malformed() -> Ended {
         scene.bridge.wait_state("recruiter", "live", 12);
     }
     scene.talk("hello", 5);
+    scene.cost_little(held);
     scene.end()
 }
 
 fn binary() -> Ended {
     let mut scene = Scene::proxied(Options::default()).live();
+    let held = settled(&mut scene);
     scene.proxy().inject(r#"452-["bin",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#);
     scene.proxy().inject_raw(&Frame::from_server(BINARY, &[1, 2, 3]).raw);
     scene.proxy().inject_raw(&Frame::from_server(BINARY, &[4, 5]).raw);
     scene.talk("after a binary event", 5);
     assert_eq!(scene.number("attempts"), 1, "the session goes on");
+    scene.cost_little(held);
     scene.end()
 }
 
@@ -217,6 +227,7 @@ fn deep_json() -> Ended {
     let scene = Scene::proxied(Options::default());
     scene.proxy().by_request();
     let mut scene = scene.live();
+    let held = settled(&mut scene);
     let deep = format!("{}{}", "[".repeat(30_000), "]".repeat(30_000));
     scene.proxy().inject(&format!("42[\"message.created\",{deep}]"));
     scene.bridge.wait_reason("recruiter", &["net.protocol"], 5);
@@ -234,11 +245,13 @@ fn deep_json() -> Ended {
     scene.proxy().make_well();
     scene.talk("after it in history", 15);
     assert!(scene.replies().iter().all(|reply| reply != "re: what history cannot show"));
+    scene.cost_little(held);
     scene.end()
 }
 
 fn megabyte() -> Ended {
     let mut scene = Scene::new(Options::default()).live();
+    let held = settled(&mut scene);
     scene.say("before");
     scene.say(&"x".repeat(1 << 20));
     scene.say("after");
@@ -250,6 +263,7 @@ fn megabyte() -> Ended {
     scene.talk("once more", 10);
     std::thread::sleep(Duration::from_secs(4));
     assert_eq!(scene.number("attempts"), attempts, "no loop over the message that is too large");
+    scene.cost_little(held);
     scene.end()
 }
 
