@@ -5,8 +5,7 @@
 //! reconciliations ago), no connection, call or turn under way: the least of some looks. *Before* is a rest behind work
 //! of the same kind that filled what has a bound (each link heard and posted more than its windows of ids hold, and offered
 //! as many tokens as it remembers) and that was harder: all links cut at once, more messages under way. Then come the
-//! messages and reconnects that count, some links away at any time. Both end with the same few short messages: a WebSocket
-//! that read a long one gives its buffer back with the next four kilobytes.
+//! messages and reconnects that count, some links away at any time. Both end with the same few short messages.
 
 use crate::guild::bridge::{Bridge, wait_for};
 use crate::guild::{Guild, Options};

@@ -1,5 +1,8 @@
-//! The byte stream under a WebSocket, plain or TLS, counting what arrives between two messages: tungstenite takes
-//! empty continuation frames without end and says nothing of them.
+//! The byte stream under a WebSocket, plain or TLS.
+//!
+//! It counts what arrives between two messages: tungstenite takes empty continuation frames without end and says nothing
+//! of them. And it gives a long frame's header out by itself: tungstenite makes room for the whole frame beside what it
+//! has of it already, and what is left of that room behind the frame would be kept until as much came again.
 
 use crate::budget;
 use futures_lite::{AsyncRead, AsyncWrite};
@@ -44,12 +47,26 @@ pub(super) struct Metered {
     since_message: usize,
     bound: usize,
     in_a_row: u8,
+    /// What was read behind a long frame's header, given out next.
+    behind: Vec<u8>,
+}
+
+/// Bytes of the header with which these begin, if they may begin a frame longer than a read (RFC 6455, section 5.2). The
+/// middle of a frame may look like one: then a read is two, and no more than that.
+fn long_header(bytes: &[u8]) -> Option<usize> {
+    match (bytes.get(1)? & 0x7f, bytes.get(2..4)?) {
+        (126, &[high, low]) => {
+            (usize::from(u16::from_be_bytes([high, low])) > budget::WEBSOCKET_BUFFER_BYTES).then_some(4)
+        }
+        (127, _) => Some(10),
+        _ => None,
+    }
 }
 
 impl Metered {
     /// Until the upgrade is answered, `budget::UPGRADE_BYTES` may come.
     pub(super) fn new(carrier: Carrier, heard: Rc<Cell<bool>>) -> Self {
-        Self { carrier, heard, since_message: 0, bound: budget::UPGRADE_BYTES, in_a_row: 0 }
+        Self { carrier, heard, since_message: 0, bound: budget::UPGRADE_BYTES, in_a_row: 0, behind: Vec::new() }
     }
 
     /// From here on messages of at most so many bytes come.
@@ -62,10 +79,32 @@ impl Metered {
     pub(super) fn whole_message(&mut self) {
         self.since_message = 0;
     }
+
+    /// Keeps for the next read what is behind a long frame's header; how many bytes are given out now.
+    fn cut(&mut self, read: &[u8]) -> usize {
+        let Some((header, behind)) = long_header(read).and_then(|bytes| read.split_at_checked(bytes)) else {
+            return read.len();
+        };
+        self.behind = behind.to_vec();
+        header.len()
+    }
+
+    /// Gives out what was kept.
+    fn kept(&mut self, buffer: &mut [u8]) -> usize {
+        let bytes = self.behind.len().min(buffer.len());
+        buffer.iter_mut().zip(self.behind.drain(..bytes)).for_each(|(to, from)| *to = from);
+        if self.behind.is_empty() {
+            self.behind = Vec::new();
+        }
+        bytes
+    }
 }
 
 impl AsyncRead for Metered {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Error>> {
+        if !self.behind.is_empty() {
+            return Poll::Ready(Ok(self.kept(buffer)));
+        }
         if self.in_a_row >= READS_IN_A_ROW {
             self.in_a_row = 0;
             context.waker().wake_by_ref();
@@ -83,6 +122,7 @@ impl AsyncRead for Metered {
                 if self.since_message > self.bound {
                     return Poll::Ready(Err(Error::other(Flood)));
                 }
+                return Poll::Ready(Ok(self.cut(buffer.get(..*bytes).unwrap_or_default())));
             }
             Poll::Ready(Err(_)) | Poll::Pending => self.in_a_row = 0,
         }
