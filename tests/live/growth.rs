@@ -40,7 +40,8 @@ const OFFERS: usize = 64;
 const LONG_EVERY: usize = 499;
 const ANSWERED_EVERY: usize = 7;
 const LONG_BYTES: usize = 50_000;
-const RECONCILE_S: u64 = 3;
+/// Longer than an HTTP connection stays open without a request: between two there is a moment without one.
+const RECONCILE_S: u64 = budget::HTTP_IDLE_MS / 1_000 + 2;
 /// What the heap may be more: the task list of the executor and the queues between its tasks double where more is under way at
 /// once by chance. A byte a message, or 64 a reconnect, is more than this.
 const HEAP_GROWTH_BYTES: u64 = 8 * 1024;
@@ -191,7 +192,7 @@ impl Hall {
     /// Heap and RssAnon at rest.
     fn rest(&mut self) -> (u64, u64) {
         std::thread::sleep(Duration::from_secs(2 * RECONCILE_S));
-        let looks = (0..25).map(|_| {
+        let looks = (0..RECONCILE_S * 11).map(|_| {
             std::thread::sleep(Duration::from_millis(90));
             let vitals = self.bridge.vitals();
             (vitals.heap_bytes, vitals.rss_anon_kb)
