@@ -1,6 +1,7 @@
 //! WebSockets, one task for each line: it dials, posts what arrives, sends one frame at a time, and says once how it
 //! ended. It never reconnects. The steps of a dial are in [`open`], the reasons in [`why`].
 
+mod frames;
 mod metered;
 mod open;
 mod why;
@@ -250,12 +251,19 @@ impl Pump {
             socket.get_mut().whole_message();
             match message {
                 Message::Text(text) => {
+                    if text.len() > budget::WEBSOCKET_BUFFER_BYTES {
+                        socket.get_mut().hold(text.clone().into());
+                    }
                     if text.len() > budget::LARGE_BYTES {
                         self.desk.wait_for_the_loop().await;
                     }
                     self.desk.say(self.line, Happening::Text(self.line, text)).await;
                 }
-                Message::Binary(bytes) => self.desk.say(self.line, Happening::Binary(self.line, bytes.len())).await,
+                Message::Binary(bytes) => {
+                    let length = bytes.len();
+                    socket.get_mut().hold(bytes);
+                    self.desk.say(self.line, Happening::Binary(self.line, length)).await;
+                }
                 Message::Close(frame) => return End::ClosedByPeer(why::of_close(frame).into()),
                 Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {
                     controls += 1;

@@ -5,7 +5,7 @@
 use crate::guild::Options;
 use crate::guild::bridge::wait_for;
 use crate::guild::hostile::{Bad, Elsewhere, Leg};
-use crate::scene::Scene;
+use crate::scene::{Scene, words};
 use crate::{Ended, Scenario};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -66,10 +66,6 @@ fn everywhere(bad: &Bad, reasons: &[&str]) -> Ended {
 fn side_by_side(legs: &[Leg], act: impl Fn(Leg) + Sync) -> Ended {
     let failures: Vec<String> = std::thread::scope(|scope| {
         let legs: Vec<_> = legs.iter().map(|leg| (leg, scope.spawn(|| act(*leg)))).collect();
-        let words = |payload: Box<dyn std::any::Any + Send>| {
-            let text = payload.downcast_ref::<String>().cloned();
-            text.or(payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-        };
         let failed = legs.into_iter().filter_map(|(leg, run)| Some(format!("{leg:?}: {}", words(run.join().err()?))));
         failed.collect()
     });

@@ -16,6 +16,7 @@ mod doctor;
 mod face;
 mod floods;
 mod frames;
+mod given_back;
 mod growth;
 mod hearing;
 mod host;
@@ -56,6 +57,7 @@ fn main() -> ExitCode {
         disk::SCENARIOS,
         doctor::SCENARIOS,
         letters::SCENARIOS,
+        given_back::SCENARIOS,
         memory::SCENARIOS,
         agents::SCENARIOS,
         face::SCENARIOS,

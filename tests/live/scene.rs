@@ -63,6 +63,12 @@ pub struct Scene {
     pub guild: Guild,
 }
 
+/// What a thread that panicked said.
+pub fn words(payload: Box<dyn std::any::Any + Send>) -> String {
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or(payload.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+}
+
 /// A guild with one agent, one person and one channel.
 pub fn small(options: Options) -> Guild {
     let guild = Guild::start(options);

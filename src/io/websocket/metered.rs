@@ -1,10 +1,12 @@
 //! The byte stream under a WebSocket, plain or TLS.
 //!
 //! It counts what arrives between two messages: tungstenite takes empty continuation frames without end and says nothing
-//! of them. And it gives a long frame's header out by itself: tungstenite makes room for the whole frame beside what it
-//! has of it already, and what is left of that room behind the frame would be kept until as much came again.
+//! of them. And it hands a long frame out so that the room for it is given back (see `frames`). A long message in fragments
+//! keeps its room: tungstenite gathers those by itself.
 
+use super::frames::Frames;
 use crate::budget;
+use async_tungstenite::tungstenite::Bytes;
 use futures_lite::{AsyncRead, AsyncWrite};
 use futures_rustls::client::TlsStream;
 use smol::Async;
@@ -47,26 +49,26 @@ pub(super) struct Metered {
     since_message: usize,
     bound: usize,
     in_a_row: u8,
-    /// What was read behind a long frame's header, given out next.
+    frames: Frames,
+    /// What was read behind a long frame's header, given out next: no more than the frame has.
     behind: Vec<u8>,
-}
-
-/// Bytes of the header with which these begin, if they may begin a frame longer than a read (RFC 6455, section 5.2). The
-/// middle of a frame may look like one: then a read is two, and no more than that.
-fn long_header(bytes: &[u8]) -> Option<usize> {
-    match (bytes.get(1)? & 0x7f, bytes.get(2..4)?) {
-        (126, &[high, low]) => {
-            (usize::from(u16::from_be_bytes([high, low])) > budget::WEBSOCKET_BUFFER_BYTES).then_some(4)
-        }
-        (127, _) => Some(10),
-        _ => None,
-    }
+    /// The last message, until room for the next frame was made: tungstenite would take up this one's.
+    last: Option<Bytes>,
 }
 
 impl Metered {
     /// Until the upgrade is answered, `budget::UPGRADE_BYTES` may come.
     pub(super) fn new(carrier: Carrier, heard: Rc<Cell<bool>>) -> Self {
-        Self { carrier, heard, since_message: 0, bound: budget::UPGRADE_BYTES, in_a_row: 0, behind: Vec::new() }
+        Self {
+            carrier,
+            heard,
+            since_message: 0,
+            bound: budget::UPGRADE_BYTES,
+            in_a_row: 0,
+            frames: Frames::default(),
+            behind: Vec::new(),
+            last: None,
+        }
     }
 
     /// From here on messages of at most so many bytes come.
@@ -80,13 +82,16 @@ impl Metered {
         self.since_message = 0;
     }
 
+    /// Holds on to a message's bytes until the next read.
+    pub(super) fn hold(&mut self, message: Bytes) {
+        self.last = Some(message);
+    }
+
     /// Keeps for the next read what is behind a long frame's header; how many bytes are given out now.
     fn cut(&mut self, read: &[u8]) -> usize {
-        let Some((header, behind)) = long_header(read).and_then(|bytes| read.split_at_checked(bytes)) else {
-            return read.len();
-        };
-        self.behind = behind.to_vec();
-        header.len()
+        let now = self.frames.follow(read);
+        self.behind = read.get(now..).unwrap_or_default().to_vec();
+        now
     }
 
     /// Gives out what was kept.
@@ -96,12 +101,14 @@ impl Metered {
         if self.behind.is_empty() {
             self.behind = Vec::new();
         }
+        self.frames.follow(buffer.get(..bytes).unwrap_or_default());
         bytes
     }
 }
 
 impl AsyncRead for Metered {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<usize, Error>> {
+        self.last = None;
         if !self.behind.is_empty() {
             return Poll::Ready(Ok(self.kept(buffer)));
         }
