@@ -252,7 +252,8 @@ fn read(mut response: Response<Body>, call: &Call, place: &str) -> Result<(Got<'
         replayed: text(headers, "idempotent-replayed").is_some_and(|value| value.eq_ignore_ascii_case("true")),
         ..Got::default()
     };
-    let whole = body::read(response.body_mut().as_reader(), &call.sink, got.status);
+    let length = response.body().content_length();
+    let whole = body::read(response.body_mut().as_reader(), length, &call.sink, got.status);
     let whole = whole.map_err(|failure| body::why(failure, place, call.deadline_ms))?;
     (got.cut, got.first_id) = (whole.cut, whole.first_id);
     Ok((got, whole.kept))

@@ -51,6 +51,8 @@ pub enum Bad {
     Reset,
     /// Nothing; the connection stays.
     Hole,
+    /// These bytes and no more; the connection stays.
+    Stall(Vec<u8>),
     /// These bytes, and then the guild's own answer.
     Before(Vec<u8>),
     /// The guild's own answer to an upgrade, rewritten.
@@ -112,7 +114,10 @@ impl Bad {
                 thread::sleep(Duration::from_millis(50));
                 rustix::net::sockopt::set_socket_linger(&client, Some(Duration::ZERO))?;
             }
-            Self::Hole => {
+            Self::Hole | Self::Stall(_) => {
+                if let Self::Stall(bytes) = self {
+                    client.write_all(bytes)?;
+                }
                 client.set_read_timeout(Some(Duration::from_millis(50)))?;
                 while (exchange.held)() && !matches!(client.read(&mut [0; 512]), Ok(0)) {}
                 // a silence that ends by a FIN is what a wrong path looks like

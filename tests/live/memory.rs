@@ -1,10 +1,13 @@
 //! The heap of the real binary, as its own allocator counts it, against its budget.
 
 use crate::guild::bridge::{Bridge, wait_for};
+use crate::guild::hostile::{Bad, Leg};
+use crate::guild::proxy::Proxy;
 use crate::guild::{Fault, Guild, Options, agent};
 use crate::host::{Cgroup, through, wait_own};
-use crate::scene::{BRIDGE, Running, Scene};
+use crate::scene::{BRIDGE, Running, Scene, small};
 use crate::{Ended, Scenario};
+use guild_bridge::budget;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
@@ -13,6 +16,7 @@ use std::process::{Command, Stdio};
 pub const SCENARIOS: &[Scenario] = &[
     Scenario("the_planned_shape_filled_to_its_bounds_stays_within_what_budget_says", 150, filled),
     Scenario("four_megabytes_are_enough_for_a_link_over_tls_and_its_work", 120, four_megabytes),
+    Scenario("channel_lists_of_four_slow_guilds_make_no_daemon_shed", 40, slow_lists),
     Scenario("a_flood_that_the_heap_cannot_hold_is_shed_and_comes_whole", 150, flood),
 ];
 
@@ -155,4 +159,39 @@ fn four_megabytes() -> Ended {
     assert!(peak.is_none_or(|peak| peak > number(&process, "heap_bytes")), "nothing is charged to the group");
     scene.check();
     Ended::Well
+}
+
+/// Each guild's list is a little longer than what is small, and stands still before its end.
+fn slow_lists() -> Ended {
+    const GUILDS: usize = 4;
+    let mut scene = Scene::new(Options::default());
+    let others: Vec<Guild> = (1..GUILDS).map(|_| small(Options::default())).collect();
+    let guilds = others.iter().chain([&scene.guild]);
+    let proxies: Vec<(String, Proxy)> =
+        guilds.enumerate().map(|(n, guild)| (format!("guild-{n}"), Proxy::before(guild.port()))).collect();
+    let row =
+        |n| json!({"id": format!("channel-{n:04}"), "name": format!("a channel with a name {n}"), "type": "channel"});
+    let list = serde_json::to_vec(&(0..250).map(row).collect::<Vec<Value>>()).unwrap();
+    assert!((17_000..32_000).contains(&list.len()), "{} bytes", list.len());
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", list.len());
+    let stalled = [head.as_bytes(), &list[..17_000]].concat();
+    for (name, proxy) in &proxies {
+        proxy.by_request();
+        proxy.make_bad(Leg::Channels, Bad::Stall(stalled.clone()));
+        scene.bridge.config["guilds"][name] =
+            json!({"dialect": "fabric", "center": proxy.url(), "url": proxy.url(), "plaintext": true});
+    }
+    scene.bridge.config["guilds"].as_object_mut().unwrap().remove("acme");
+    let names: Vec<&String> = proxies.iter().map(|(name, _)| name).collect();
+    scene.bridge.config["agents"]["recruiter"]["guild"] = json!(names);
+    let mut scene = scene.started();
+    let asked = || proxies.iter().all(|(_, proxy)| !proxy.asked(Leg::Channels).is_empty());
+    wait_for("every list to be asked for", 10, asked);
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let process = scene.bridge.status()["process"].clone();
+    println!("  four lists under way: heap {} of {}", process["heap_bytes"], process["heap_limit_bytes"]);
+    assert_eq!(number(&process, "sheds"), 0, "{process}");
+    let most = budget::SMALL_BODY_BYTES + list.len();
+    assert!(number(&process, "heap_peak_bytes") < number(&process, "heap_limit_bytes") / 4 + (GUILDS * most) as u64);
+    scene.end()
 }

@@ -29,12 +29,12 @@ pub(super) enum Failure {
     Disk(String, Error),
 }
 
-/// Reads it into its sink. Only a 2xx goes into a file: a refusal's text stays in memory.
-pub(super) fn read(mut body: impl Read, sink: &Sink, status: u16) -> Result<Whole, Failure> {
+/// Reads it into its sink. Only a 2xx goes into a file: a refusal's text stays in memory. `length`: as its header says it.
+pub(super) fn read(mut body: impl Read, length: Option<u64>, sink: &Sink, status: u16) -> Result<Whole, Failure> {
     match sink {
-        Sink::Memory(bytes) => Ok(memory(&mut body, *bytes)?.0),
+        Sink::Memory(bytes) => Ok(memory(&mut body, length, *bytes)?.0),
         Sink::MemoryOrId(bytes) => {
-            let (mut whole, beyond) = memory(&mut body, *bytes)?;
+            let (mut whole, beyond) = memory(&mut body, length, *bytes)?;
             if whole.cut {
                 whole.first_id = first_id(&mut body, &whole.kept, beyond)?;
             }
@@ -44,7 +44,7 @@ pub(super) fn read(mut body: impl Read, sink: &Sink, status: u16) -> Result<Whol
             file(&mut body, path, *bytes)?;
             Ok(Whole::default())
         }
-        Sink::File(..) => Ok(memory(&mut body, budget::SMALL_BODY_BYTES)?.0),
+        Sink::File(..) => Ok(memory(&mut body, length, budget::SMALL_BODY_BYTES)?.0),
     }
 }
 
@@ -58,9 +58,8 @@ pub(super) fn why(failure: Failure, place: &str, deadline_ms: u64) -> Why {
 }
 
 /// At most `bytes`; with `cut`, the first byte beyond them is returned beside it.
-fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Failure> {
+fn memory(body: &mut impl Read, length: Option<u64>, bytes: usize) -> Result<(Whole, Option<u8>), Failure> {
     let mut kept = Vec::new();
-    // three rooms at most: one that doubles leaves as much behind it in pieces, which the allocator keeps
     let mut piece = [0; PIECE_BYTES];
     while kept.len() < bytes {
         let most = (bytes - kept.len()).min(PIECE_BYTES);
@@ -71,7 +70,7 @@ fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Fai
             Err(error) => return Err(Failure::Wire(error)),
         };
         if kept.capacity() - kept.len() < got {
-            kept.reserve_exact(room(kept.len(), got, bytes) - kept.len());
+            kept.reserve_exact(room(kept.len() + got, length, bytes) - kept.len());
         }
         kept.extend_from_slice(piece.get(..got).unwrap_or_default());
     }
@@ -83,13 +82,13 @@ fn memory(body: &mut impl Read, bytes: usize) -> Result<(Whole, Option<u8>), Fai
     Ok((Whole { kept, cut: beyond.is_some(), first_id: None }, beyond))
 }
 
-/// Room for `got` more behind `kept`: what came first, a small body, the bound.
-fn room(kept: usize, got: usize, bytes: usize) -> usize {
-    match kept + got {
-        first if kept == 0 => first,
-        small if small <= budget::SMALL_BODY_BYTES => budget::SMALL_BODY_BYTES.min(bytes),
-        _ => bytes,
-    }
+/// Room for so many bytes of a body, of which at most `bytes` are kept: few rooms, since one that doubles leaves as much
+/// behind it in pieces, which the allocator keeps; and no large one before a small one is full, whatever a header says.
+fn room(needed: usize, length: Option<u64>, bytes: usize) -> usize {
+    const SMALL: usize = budget::SMALL_BODY_BYTES;
+    let said = length.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
+    let rooms = [said.min(SMALL), SMALL, said];
+    rooms.into_iter().find(|room| *room >= needed).unwrap_or(bytes).min(bytes)
 }
 
 /// Reads on, keeping nothing, until the first row's `id` is found or `budget::OVERSIZE_SCAN_BYTES` were looked at.
