@@ -209,7 +209,7 @@ fn settings(
     Some(settings)
 }
 
-/// A heap that is smaller than what all else can come to is refused, with what takes most of it.
+/// A heap that is smaller than what all else can come to is refused, with what takes most of it and can be made less.
 fn heap(limits: &Section<'_>, settings: &Settings, found: &mut Findings) {
     let (counts, limit) = (settings.counts(), settings.heap_limit());
     let needed = ceiling::ceiling(&counts);
@@ -219,7 +219,7 @@ fn heap(limits: &Section<'_>, settings: &Settings, found: &mut Findings) {
     if let Some(item) = largest.filter(|_| limit < needed) {
         let ceiling::Item { name, bytes, holds, less } = item;
         let what = format!(
-            "is {limit}, and this configuration can come to {needed} bytes; most of it is `{name}` with {bytes} ({holds}): \
+            "is {limit}, and this configuration can come to {needed} bytes; of what can be less most is `{name}` with {bytes} ({holds}): \
              give {less}, or {needed} here; guild-bridge budget on it without heap_bytes says every item"
         );
         limits.fault("heap_bytes", what, found);

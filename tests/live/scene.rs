@@ -53,7 +53,8 @@ pub struct Held {
 /// What something hostile may add to it, whatever it sends: the longest answer that is read.
 const HOSTILE_BYTES: u64 = 256 * 1024;
 
-/// What the allocator keeps of it when it is given back, beside: it takes 64 KiB at a time, and a block of 256 KiB grows by pieces.
+/// What the allocator keeps of it when it is given back, beside: it takes 64 KiB at a time, and a body in
+/// chunks has 16 KiB before it has its bound.
 const KEPT_KB: u64 = 64;
 
 /// A guild with people in it, and a daemon beside it.
