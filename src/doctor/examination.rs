@@ -19,6 +19,8 @@ use std::collections::VecDeque;
 
 /// Joins are repeated after 1 s and 5 s: so long is waited for what proves one.
 const JOIN_MS: u64 = 8_000;
+/// A DISCONNECT this soon behind the list, with the joins hardly out, is still the answer to the CONNECT.
+const LATE_REFUSAL_MS: u64 = 500;
 /// No step takes longer: mints, handshakes and calls have shorter deadlines of their own, and this is the fuse behind them.
 const STEP_MS: u64 = 25_000;
 /// No link has these numbers: answers to them are the examination's own.
@@ -363,7 +365,13 @@ impl Examination {
 
     fn fail(&mut self, link: &LinkStatus) {
         let reason = Reason::ALL.iter().copied().find(|reason| Some(reason.code()) == link.reason);
-        if self.at == Some(Step::Channels) && reason == Some(Reason::AuthDisconnected) {
+        let soon = match self.at {
+            Some(Step::Channels) => true,
+            // the list may be there before it
+            Some(Step::Join) => self.now.at.since_ms(self.since) < LATE_REFUSAL_MS,
+            _ => false,
+        };
+        if soon && reason == Some(Reason::AuthDisconnected) {
             // the list has nothing to do with it: so some guilds refuse a CONNECT that they have answered
             self.at = Some(Step::Connect);
         }

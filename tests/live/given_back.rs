@@ -69,7 +69,7 @@ fn messages(tls: bool) {
         let after = heap(&mut scene);
         println!("  tls {tls}, round {round}: heap {before} bytes, then {after}, {} at most", peak(&mut scene));
         assert!(after <= before + MORE_BYTES, "tls {tls}, round {round}: {before} bytes, then {after}");
-        assert!(peak(&mut scene) > before + LONG as u64, "it was not read");
+        assert!(peak(&mut scene) > before + LONG as u64 * 3 / 4, "it was not read");
     }
     drop(scene.end());
 }

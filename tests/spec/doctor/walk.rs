@@ -2,7 +2,7 @@
 
 use crate::world::hall::{Hall, WALL, What};
 use crate::world::happening::{AtGuild, Event, Happening, Request, Socket};
-use crate::world::{Fault, World, secs};
+use crate::world::{Fault, Rejection, World, secs};
 use guild_bridge::call::{Method, Sink};
 use guild_bridge::doctor::examination::Examination;
 use guild_bridge::doctor::{Found, Step, Verdict};
@@ -18,14 +18,20 @@ struct Walk {
     at: u64,
     queue: BTreeMap<(u64, usize), Event>,
     pushed: usize,
+    /// So much later the guild's DISCONNECT comes.
+    disconnect_late_ms: u64,
 }
 
 /// A world as `wrong` makes it is walked; what was found.
 fn walked(wrong: fn(&mut World)) -> Vec<Found> {
+    walked_late(wrong, 0)
+}
+
+fn walked_late(wrong: fn(&mut World), disconnect_late_ms: u64) -> Vec<Found> {
     let mut w = World::new(1);
     wrong(&mut w);
     let (agent, guild) = (&w.settings.agents[0], &w.settings.guilds[0]);
-    let mut walk = Walk { hall: w.halls.remove(0), at: w.at, queue: BTreeMap::new(), pushed: 0 };
+    let mut walk = Walk { hall: w.halls.remove(0), at: w.at, queue: BTreeMap::new(), pushed: 0, disconnect_late_ms };
     let mut examination = Examination::new(&w.settings, agent, guild, 1, WALL - 86_400_000, walk.now());
     examination.tick(walk.now());
     let mut found = Vec::new();
@@ -50,7 +56,11 @@ impl Walk {
     /// The next thing happens, or the examination's time has come.
     fn go_on(&mut self, examination: &mut Examination) {
         for (due, event) in std::mem::take(&mut self.hall.out) {
-            self.push(due, event);
+            let late = match &event {
+                Event::Relay(_, Happening::Text(_, text)) if text.starts_with("41") => self.disconnect_late_ms,
+                _ => 0,
+            };
+            self.push(due + late, event);
         }
         let queued = self.queue.first_key_value().map(|(key, _)| *key);
         let due = examination.deadline().map_or(u64::MAX, |due| due.0.max(self.at));
@@ -175,4 +185,19 @@ fn a_walk_in_which_a_token_nears_its_end_before_it_is_offered_says_each_step_onc
     let all = steps.len();
     steps.dedup();
     assert_eq!((steps.len(), at(&found, Step::Connect).verdict), (all, Verdict::Good), "{found:?}");
+}
+
+#[test]
+fn a_connect_that_is_refused_once_the_list_is_there_is_still_a_connect_that_is_refused() {
+    let refused = |late_ms| {
+        let wrong: fn(&mut World) = |w| w.guild().model.faults.set(Fault::Reject(Rejection::Soft41));
+        let found = walked_late(wrong, late_ms);
+        let list_came = found.iter().any(|found| (found.step, found.verdict) == (Step::Channels, Verdict::Good));
+        let last = found.last().unwrap();
+        assert_eq!(last.reason(), Some(Reason::AuthDisconnected), "{found:?}");
+        (last.step, list_came)
+    };
+    assert_eq!(refused(0), (Step::Connect, false));
+    assert_eq!(refused(300), (Step::Connect, true));
+    assert_eq!(refused(2_000), (Step::Join, true));
 }
