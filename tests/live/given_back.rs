@@ -114,25 +114,17 @@ fn shape(name: &str, parts: &[Vec<u8>]) {
     drop(scene.end());
 }
 
-/// The next number below `below`, of a seed's own row (xorshift64).
-fn next(seed: &mut u64, below: usize) -> usize {
-    *seed ^= *seed << 13;
-    *seed ^= *seed >> 7;
-    *seed ^= *seed << 17;
-    (*seed % below as u64) as usize
-}
-
 /// Texts full of bytes that look like headers, whole or in two fragments with a ping between, written in pieces.
 fn pieces() -> Ended {
     // no frame of the guild's own comes between two pieces
     let mut scene = Scene::proxied(Options { ping_interval_ms: 25_000, ..Options::default() }).live();
-    let mut seed = 0x9e37_79b9_7f4a_7c15;
+    let mut dice = fastrand::Rng::with_seed(7);
     for n in 0..150 {
-        let bytes = [SHORT, 300, 5_000, LONG][next(&mut seed, 4)];
-        let text = format!("42[\"nobody\",\"{n}{}\"]", "~\u{7f}a".repeat(next(&mut seed, bytes) / 3));
+        let bytes = [SHORT, 300, 5_000, LONG][dice.usize(..4)];
+        let text = format!("42[\"nobody\",\"{n}{}\"]", "~\u{7f}a".repeat(dice.usize(..bytes) / 3));
         let (text, mut raw) = (text.as_bytes(), Frame::from_server(TEXT, text.as_bytes()).raw);
-        if next(&mut seed, 3) == 0 {
-            let (first, last) = text.split_at(1 + next(&mut seed, text.len() - 1));
+        if dice.u8(..3) == 0 {
+            let (first, last) = text.split_at(dice.usize(1..text.len()));
             raw = Frame::from_server(TEXT, first).raw;
             raw[0] &= NOT_LAST;
             raw.extend(Frame::from_server(PING, b"~~~~").raw);
@@ -140,7 +132,7 @@ fn pieces() -> Ended {
         }
         let mut rest = raw.as_slice();
         while !rest.is_empty() {
-            let bytes = [1, 3, 200, 4_096, rest.len()][next(&mut seed, 5)].min(rest.len());
+            let bytes = [1, 3, 200, 4_096, rest.len()][dice.usize(..5)].min(rest.len());
             let (piece, behind) = rest.split_at(bytes);
             scene.proxy().inject_raw(piece);
             rest = behind;

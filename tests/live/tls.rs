@@ -6,7 +6,7 @@ use crate::guild::bridge::wait_for;
 use crate::guild::gate::{Gate, Shows};
 use crate::guild::hostile::{Bad, Leg};
 use crate::guild::{Guild, Options};
-use crate::scene::Scene;
+use crate::scene::{Scene, words};
 use crate::{Ended, Scenario};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -50,8 +50,7 @@ fn fails(reason: &str, bad: impl Fn(&Authority) -> Shows + Sync) -> Ended {
         let legs = ["center", "url"].map(|leg| (leg, scope.spawn(|| fails_on(leg, reason, &bad))));
         for (leg, run) in legs {
             if let Err(payload) = run.join() {
-                let text = payload.downcast_ref::<String>().cloned();
-                panic!("{leg}: {}", text.or(payload.downcast_ref::<&str>().map(|t| (*t).into())).unwrap_or_default());
+                panic!("{leg}: {}", words(payload));
             }
         }
     });
