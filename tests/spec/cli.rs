@@ -2,6 +2,7 @@ use crate::folder::Folder;
 use guild_bridge::io::clock;
 use serde_json::{Value, from_str};
 use std::io::{BufRead, BufReader, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
 use std::thread::JoinHandle;
@@ -325,13 +326,15 @@ fn tail_prints_a_line_a_message_and_ends_with_the_daemon() {
 #[test]
 fn nobody_reading_on_is_no_fault() {
     let daemon = daemon(&[&[r#"{"tail":"one"}"#, r#"{"tail":"two"}"#]], Duration::from_secs(2));
-    let mut child = Command::new(BRIDGE)
+    // closed before the program begins: it cannot have written everything by then
+    let (read, written) = UnixStream::pair().unwrap();
+    drop(read);
+    let child = Command::new(BRIDGE)
         .args(["--socket", &daemon.socket(), "tail"])
-        .stdout(Stdio::piped())
+        .stdout(Stdio::from(OwnedFd::from(written)))
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    drop(child.stdout.take());
     assert_eq!(told(child.wait_with_output().unwrap()), (0, String::new(), String::new()));
 }
 
