@@ -120,7 +120,9 @@ impl Link {
             let ids: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
             let listed = |channel: &Channel| ids.contains(channel.row.id.as_str());
             let read = self.channels.get(self.history.turn).map(|channel| channel.row.id.clone());
-            let (stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.channels).into_iter().partition(listed);
+            let (mut stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.channels).into_iter().partition(listed);
+            // what doubled as it was sorted would stay half empty
+            stay.shrink_to_fit();
             self.channels = stay;
             let at = self.channels.iter().position(|channel| Some(&channel.row.id) == read.as_ref());
             self.history.turn = at.unwrap_or(self.history.turn);
@@ -145,7 +147,7 @@ impl Link {
         let mut places: BTreeMap<String, usize> =
             self.channels.iter().enumerate().map(|(at, channel)| (channel.row.id.clone(), at)).collect();
         let mut held: usize = self.channels.iter().map(|channel| Channel::bytes_of(&channel.row)).sum();
-        // a row that doubles would stay half empty
+        // so would what doubles as they come
         let fresh = rows.iter().filter(|row| !places.contains_key(&row.id)).count();
         self.channels.reserve_exact(fresh.min(self.seat.share.channels.saturating_sub(self.channels.len())));
         for row in rows {

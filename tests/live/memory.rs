@@ -12,11 +12,13 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario("the_planned_shape_filled_to_its_bounds_stays_within_what_budget_says", 150, filled),
     Scenario("four_megabytes_are_enough_for_a_link_over_tls_and_its_work", 120, four_megabytes),
     Scenario("channel_lists_of_four_slow_guilds_make_no_daemon_shed", 40, slow_lists),
+    Scenario("a_further_link_over_tls_with_ten_channels_holds_at_most_30_kib", 60, further_links),
     Scenario("a_flood_that_the_heap_cannot_hold_is_shed_and_comes_whole", 150, flood),
 ];
 
@@ -83,7 +85,7 @@ fn filled() -> Ended {
     for name in agents {
         bridge.wait_link(name, "two posts that wait", 30, |link| link["outbox_depth"].as_u64().is_some_and(|n| n >= 2));
     }
-    std::thread::sleep(std::time::Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(3));
     guild.clear_faults();
     let process = whole(&guild, &mut bridge, agents.len(), 12);
     let (peak, limit) = (number(&process, "heap_peak_bytes"), number(&process, "heap_limit_bytes"));
@@ -187,11 +189,51 @@ fn slow_lists() -> Ended {
     let mut scene = scene.started();
     let asked = || proxies.iter().all(|(_, proxy)| !proxy.asked(Leg::Channels).is_empty());
     wait_for("every list to be asked for", 10, asked);
-    std::thread::sleep(std::time::Duration::from_secs(2));
+    std::thread::sleep(Duration::from_secs(2));
     let process = scene.bridge.status()["process"].clone();
     println!("  four lists under way: heap {} of {}", process["heap_bytes"], process["heap_limit_bytes"]);
     assert_eq!(number(&process, "sheds"), 0, "{process}");
     let most = budget::SMALL_BODY_BYTES + list.len();
     assert!(number(&process, "heap_peak_bytes") < number(&process, "heap_limit_bytes") / 4 + (GUILDS * most) as u64);
     scene.end()
+}
+
+/// Two daemons, one with more links, each at rest behind its second list. What is resident is some 8 % more: 32 KiB.
+fn further_links() -> Ended {
+    const FURTHER: usize = 8;
+    const CHANNELS: usize = 10;
+    // longer than an HTTP connection stays open without a request: between two there is a moment without one
+    const RECONCILE_S: u64 = budget::HTTP_IDLE_MS / 1_000 + 2;
+    let held = [1, 1 + FURTHER].map(|links| {
+        let guild = Guild::start(Options { tls: true, ..Options::default() });
+        let mut bridge = Bridge::new(BRIDGE, &guild.url());
+        bridge.config["guilds"]["acme"]["extra_ca"] = json!(bridge.dir.file("ca.pem", 0o644, guild.ca_pem()));
+        bridge.config["timing"]["reconcile_s"] = json!(RECONCILE_S);
+        let names: Vec<String> = (0..links).map(|n| format!("agent-{n}")).collect();
+        let members: Vec<&str> = names.iter().map(String::as_str).collect();
+        guild.with(|guild, _| {
+            names.iter().for_each(|name| guild.add_agent(name, name, "key"));
+            (0..CHANNELS).for_each(|n| guild.add_channel(&format!("channel-{n}"), "channel", &members));
+        });
+        let socket = json!({"socket": bridge.dir.0.join("agents.sock")});
+        names.iter().for_each(|name| bridge.agent(name, "key", socket.clone(), json!({})));
+        bridge.start();
+        names.iter().for_each(|name| drop(bridge.wait_state(name, "live", 20)));
+        std::thread::sleep(Duration::from_secs(RECONCILE_S));
+        let looks = (0..RECONCILE_S * 10).map(|_| {
+            std::thread::sleep(Duration::from_millis(100));
+            bridge.vitals().heap_bytes
+        });
+        let least = looks.min().unwrap();
+        let status = bridge.status();
+        let joined = |link: &Value| link["channels_joined"] == CHANNELS;
+        assert!(status["links"].as_array().unwrap().iter().all(joined), "{status}");
+        assert_eq!(status["links"].as_array().unwrap().len(), links);
+        least
+    });
+    let [one, more] = held;
+    let each = more.saturating_sub(one) / FURTHER as u64;
+    println!("  a further TLS link with {CHANNELS} channels: {each} bytes of heap");
+    assert!((8 * 1024..=30 * 1024).contains(&each), "{each} bytes, {held:?}");
+    Ended::Well
 }
