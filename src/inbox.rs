@@ -111,7 +111,7 @@ pub struct About {
     /// The turn.
     pub turn: String,
     /// The channel's id.
-    pub channel: String,
+    pub channel: Rc<str>,
     /// The message's id.
     pub message: String,
     /// Counts the replies of this turn, over all its attempts: 1 for the first. What an attempt says again is not counted.
@@ -197,7 +197,7 @@ impl Inbox {
     #[must_use]
     pub fn holds(&self, link: LinkId, channel: &str, thread: Option<&str>) -> bool {
         let mark = mark(channel);
-        let is = |conv: &Conversation| conv.channel == channel && conv.thread.as_deref() == thread;
+        let is = |conv: &Conversation| *conv.channel == *channel && conv.thread.as_deref() == thread;
         self.turns.iter().any(|open| open.mark == mark && open.link == link && is(&open.turn.conv))
     }
 

@@ -139,8 +139,8 @@ pub struct Conversation {
     pub key: String,
     /// The guild's name in the configuration: one for all its channels.
     pub guild: Rc<str>,
-    /// The channel's id.
-    pub channel: String,
+    /// The channel's id: one for all its conversations.
+    pub channel: Rc<str>,
     /// The channel's name.
     pub name: String,
     /// What kind of channel.

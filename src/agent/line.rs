@@ -65,8 +65,8 @@ const FIELDS_BYTES: usize = 128;
 #[must_use]
 pub fn message(turn: &Turn) -> String {
     let Turn { id, agent, conv, message, .. } = turn;
-    let names =
-        [id, agent, &conv.key, &conv.channel, &conv.name].map(String::len).iter().sum::<usize>() + conv.guild.len();
+    let names: [&str; 6] = [id, agent, &conv.key, &conv.channel, &conv.name, &conv.guild];
+    let names: usize = names.iter().map(|name| name.len()).sum();
     // where nothing has to be escaped it does not grow while it is written, nor by its newline
     let mut out = String::with_capacity(FIELDS_BYTES + names + message.bytes());
     Object::write(&mut out, |line| {

@@ -8,6 +8,7 @@ use crate::moment::{Moment, Now};
 use crate::port::Output;
 use crate::step::Step;
 use crate::token::Bearer;
+use std::rc::Rc;
 
 /// Calls of one link that may wait for a bearer at once: a further one fails.
 const HELD: usize = 64;
@@ -49,7 +50,7 @@ pub enum Purpose {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
     /// The channel.
-    pub channel: String,
+    pub channel: Rc<str>,
     /// After which message.
     pub after: Option<String>,
     /// The message that is expected first: where it is not, history was cut.

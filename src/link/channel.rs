@@ -21,13 +21,16 @@ const JOIN_SETTLES_MS: u64 = 500;
 
 /// The guild's name in a conversation's key, as long as names are.
 const GUILD_BYTES: usize = 32;
-/// A conversation, which turns share with its channel: how many do is counted beside it.
-const CONVERSATION_BYTES: usize = size_of::<Conversation>() + 2 * size_of::<usize>();
+/// A conversation, which turns share with its channel, and the id, which all its conversations share: how many do is counted
+/// beside each.
+const CONVERSATION_BYTES: usize = size_of::<Conversation>() + 4 * size_of::<usize>();
 
 /// A channel.
 pub struct Channel {
-    /// As the list says it.
-    pub row: ChannelRow,
+    /// Its id.
+    pub id: Rc<str>,
+    /// Its newest message, as the list says it.
+    pub last: Newest,
     /// Where it stands, as agents see it (the thread empty).
     pub conv: Rc<Conversation>,
     /// Its messages.
@@ -110,16 +113,18 @@ impl Channel {
     /// A channel with the place where it begins.
     #[must_use]
     pub fn new(guild: &Rc<str>, row: ChannelRow, place: Place, gate: Gate) -> Self {
+        let id: Rc<str> = row.id.into();
         let conv = Conversation {
-            key: text::conversation_key(guild, &row.id, None),
+            key: text::conversation_key(guild, &id, None),
             guild: guild.clone(),
-            channel: row.id.clone(),
-            name: row.name.clone(),
+            channel: id.clone(),
+            name: row.name,
             kind: row.kind,
             thread: None,
         };
         Self {
-            row,
+            id,
+            last: row.last,
             conv: Rc::new(conv),
             lane: Lane::at(place),
             gate,
@@ -141,20 +146,28 @@ impl Channel {
         }
     }
 
-    /// What a channel of this row is charged for: itself, its row twice as the agents see it, and its places.
+    /// Whether it has this id.
+    #[must_use]
+    pub fn is(&self, id: &str) -> bool {
+        *self.id == *id
+    }
+
+    /// What a channel of this row is charged for.
     #[must_use]
     pub fn bytes_of(row: &ChannelRow) -> usize {
-        let id = row.id.len();
-        let last = if let Newest::Id(last) = &row.last { last.len() } else { 0 };
-        // cursor and place in history name two messages each, and a reading its end
-        let texts = 3 * id + 2 * row.name.len() + 6 * last + GUILD_BYTES;
-        size_of::<Self>() + CONVERSATION_BYTES + Lane::LEAST_BYTES + texts
+        charged(&row.id, &row.name, &row.last)
+    }
+
+    /// What it is charged for.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        charged(&self.id, &self.conv.name, &self.last)
     }
 
     /// What people know it as, as a line for them shows it: its name, which is the guild's text, or its id where it has none.
     #[must_use]
     pub fn name(&self) -> text::Clipped<'_> {
-        text::Clipped(if self.row.name.is_empty() { &self.row.id } else { &self.row.name })
+        text::Clipped(if self.conv.name.is_empty() { &self.id } else { &self.conv.name })
     }
 
     /// A session ended: whatever was joined and proven is not any more.
@@ -283,4 +296,12 @@ impl Channel {
             Gate::Seeking(_) | Gate::Storing(_) => None,
         }
     }
+}
+
+/// Itself, its conversation, its texts and its places.
+fn charged(id: &str, name: &str, last: &Newest) -> usize {
+    let last = if let Newest::Id(last) = last { last.len() } else { 0 };
+    // the conversation's key holds the id once more; cursor and place in history name two messages each, a reading its end
+    let texts = 2 * id.len() + name.len() + 6 * last + GUILD_BYTES;
+    size_of::<Channel>() + CONVERSATION_BYTES + Lane::LEAST_BYTES + texts
 }

@@ -189,7 +189,7 @@ impl Link {
         self.gaps.passed = others;
         let mine: Vec<(Gap, String, String)> = mine;
         let open = |(_, channel, message): (Gap, String, String)| {
-            let lane = self.channels.iter().find(|other| other.row.id == channel).map(|other| &other.lane);
+            let lane = self.channels.iter().find(|other| other.is(&channel)).map(|other| &other.lane);
             lane.is_none_or(|lane| lane.holds(&message)).then_some((channel, message))
         };
         mine.into_iter().filter_map(open).collect()

@@ -129,7 +129,7 @@ impl Link {
         };
         let Some(channel) = self.channels.get(at) else { return };
         let page = next_page(channel);
-        let gently = channel.lane.following() || channel.row.last == Newest::Unsaid;
+        let gently = channel.lane.following() || channel.last == Newest::Unsaid;
         self.history.turn = at;
         self.history.busy = true;
         self.history.wait = Wait::Time;
@@ -151,7 +151,7 @@ impl Link {
 
     pub(super) fn history_answered(&mut self, page: Page, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
         self.history.busy = false;
-        let Some(at) = self.channels.iter().position(|channel| channel.row.id == page.channel) else { return };
+        let Some(at) = self.channels.iter().position(|channel| channel.is(&page.channel)) else { return };
         let unknown_place = matches!(&answer, Answer::Got(got) if matches!(got.status, 400 | 404 | 410));
         let got = match checked("history", answer) {
             Ok(got) => got,
@@ -300,7 +300,7 @@ impl Link {
             return;
         }
         channel.lane.listed(id, None);
-        let name = channel.row.id.clone();
+        let name = channel.id.clone();
         if self.seen.insert(&in_channel(&name, id)) {
             let detail = format!("message {}: {detail}", text::Clipped(id));
             self.gap(gap, 1, Missing::message(&name, id), &detail);
@@ -314,18 +314,18 @@ impl Link {
         if channel.lane.listed_known(id) {
             return;
         }
-        if self.open_before.get(&channel.row.id).is_some_and(|open| open.contains(id)) {
+        if self.open_before.get(&*channel.id).is_some_and(|open| open.contains(id)) {
             return channel.lane.listed_open(id);
         }
-        if self.seen.contains(&in_channel(&channel.row.id, id)) {
+        if self.seen.contains(&in_channel(&channel.id, id)) {
             channel.lane.listed(id, None);
-            if let Some(done) = self.done_before.get_mut(&channel.row.id) {
+            if let Some(done) = self.done_before.get_mut(&*channel.id) {
                 done.retain(|done| done != id);
             }
             return;
         }
         // a lane that is not followed was flooded: what the socket brought then was not kept
-        let (baseline, name) = (channel.baseline && channel.lane.following(), channel.row.id.clone());
+        let (baseline, name) = (channel.baseline && channel.lane.following(), channel.id.clone());
         let owned = self.judge(at, message, bytes, step);
         let baseline = baseline && !message.asks_nothing;
         self.seen.insert(&in_channel(&name, id));
@@ -346,8 +346,8 @@ impl Link {
         let Some(channel) = self.channels.get(at) else { return false };
         let before = channel.lane.read().before.as_deref();
         let in_lane = |id: &str| channel.lane.holds(id) || before == Some(id);
-        let known = |id: &str| in_lane(id) || self.seen.contains(&in_channel(&channel.row.id, id));
-        matches!(&channel.row.last, Newest::Id(id) if !known(id))
+        let known = |id: &str| in_lane(id) || self.seen.contains(&in_channel(&channel.id, id));
+        matches!(&channel.last, Newest::Id(id) if !known(id))
     }
 
     /// The message that was expected first is not there: history was cut (or that message was deleted). A guild that
@@ -356,7 +356,7 @@ impl Link {
     fn cut(&mut self, at: usize, page: &Page, brought: &Brought) {
         let anew = brought.rows == 0 && self.begins_anew(at);
         let Some(channel) = self.channels.get_mut(at) else { return };
-        let emptied = brought.rows == 0 && channel.row.last == Newest::Nothing;
+        let emptied = brought.rows == 0 && channel.last == Newest::Nothing;
         let was_counted = std::mem::replace(&mut channel.emptied, emptied);
         if was_counted || (brought.rows == 0 && !anew && !emptied) {
             return;
@@ -413,7 +413,7 @@ fn join_heard(channel: &Channel, now: Moment) -> bool {
 /// The next page of a channel. It asks after the message *before* the place, and expects the place's own message first: a
 /// row a page, and a cut between two pages of one reading is seen, too. A page of one row has no room for that.
 fn next_page(channel: &Channel) -> Page {
-    let (name, doubts) = (channel.row.id.clone(), channel.doubts);
+    let (name, doubts) = (channel.id.clone(), channel.doubts);
     if let Gate::Seeking(seek) = &channel.gate {
         let after = seek.tail.back().cloned();
         return Page { channel: name, after, expect: None, limit: channel.limit, seek: true, oldest: false, doubts };

@@ -54,7 +54,7 @@ impl Link {
         let now = step.now.at;
         let id = message.id.as_ref();
         self.confirmed_by_echo(message, true, step);
-        let Some(at) = self.channels.iter().position(|channel| channel.row.id == message.channel) else {
+        let Some(at) = self.channels.iter().position(|channel| channel.is(&message.channel)) else {
             // a channel that is not in the list yet: the list is asked for, and history brings the message
             if let State::Up(live) = &mut self.state {
                 live.list_at = live.list_at.min(now.after_ms(1_000));
@@ -142,7 +142,7 @@ impl Link {
             return None;
         }
         let Verdict::Asked { mention, bot } =
-            verdict(agent, &self.seat.colleagues, channel.row.kind, message, own_posts)
+            verdict(agent, &self.seat.colleagues, channel.conv.kind, message, own_posts)
         else {
             return None;
         };
@@ -152,7 +152,7 @@ impl Link {
                 text::Clipped(&message.id),
                 self.seat.message_bytes
             );
-            let name = channel.row.id.clone();
+            let name = channel.id.clone();
             self.gap(Gap::Oversize, 1, Missing::message(&name, &message.id), &detail);
             return None;
         }
@@ -160,7 +160,7 @@ impl Link {
         if let Some(key) = bot.then(key).filter(|key| !self.bots.admit(key, step.now.at)) {
             let (most, span_s) = (budget::BOT_TURNS, budget::BOT_SPAN_MS / 1000);
             let detail = format!("more than {most} bot messages within {span_s} s in {key}");
-            let name = channel.row.id.clone();
+            let name = channel.id.clone();
             let missing = Missing::message(&name, &message.id);
             if self.bots.tell_once() {
                 self.gap(Gap::BotBudget, 1, missing, &detail);
@@ -182,14 +182,14 @@ impl Link {
         }
         let outbox = &self.outbox;
         let (channel, (message, replayed)) = self.channels.iter_mut().find_map(|channel| {
-            if channel.lane.waiting() == 0 || !outbox.has_room_for(&channel.row.id) {
+            if channel.lane.waiting() == 0 || !outbox.has_room_for(&channel.id) {
                 return None;
             }
-            let given = channel.lane.give_next(&|thread| busy(&channel.row.id, thread))?;
+            let given = channel.lane.give_next(&|thread| busy(&channel.id, thread))?;
             Some((&*channel, given))
         })?;
-        if self.dialect.typing(&channel.row.id, None, true).is_some() {
-            self.writing.begin(&channel.row.id, message.thread.as_deref(), &message.id);
+        if self.dialect.typing(&channel.id, None, true).is_some() {
+            self.writing.begin(&channel.id, message.thread.as_deref(), &message.id);
         }
         let mut conv = channel.conv.clone();
         if message.thread.is_some() {

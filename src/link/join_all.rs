@@ -42,7 +42,7 @@ impl Link {
             let Some(channel) = self.channels.iter_mut().find(|channel| channel.probe_due) else { return };
             channel.probe_due = false;
             let mut frames = Vec::new();
-            if let Some(probe) = self.dialect.probe(&channel.row.id) {
+            if let Some(probe) = self.dialect.probe(&channel.id) {
                 live.cable.session.tell(&probe, &mut frames);
             }
             live.cable.frames.extend(frames);

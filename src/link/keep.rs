@@ -12,20 +12,20 @@ use crate::step::Step;
 impl Link {
     /// Gives the link the places that the journal kept.
     pub fn remember(&mut self, channel: String, place: Place) {
-        self.parked.insert(channel, place);
+        self.parked.insert(channel.into(), place);
     }
 
     /// A message whose turn ended in an earlier life.
     pub fn remember_done(&mut self, channel: &str, message: &str) {
         self.seen.insert(&in_channel(channel, message));
-        self.done_before.entry(channel.to_owned()).or_default().push(message.to_owned());
+        self.done_before.entry(channel.into()).or_default().push(message.to_owned());
     }
 
     pub(super) fn keep_cursor(&self, channel: &Channel, step: &mut Step<'_>) {
         let place = channel.lane.cursor();
         step.record(Record::Cursor {
             link: self.name(),
-            channel: channel.row.id.clone(),
+            channel: channel.id.to_string(),
             before: place.before.clone(),
             id: place.id.clone(),
             at_ms: 0,
@@ -68,12 +68,11 @@ impl Link {
             if matches!(channel.gate, Gate::Seeking(_)) {
                 continue;
             }
-            let (name, place) = (channel.row.id.clone(), channel.lane.cursor().clone());
-            records.push(cursor(&link, name.clone(), place, removed_ms));
-            records.extend(channel.lane.done_ids().map(|id| turn(&link, &name, id)));
+            records.push(cursor(&link, &channel.id, channel.lane.cursor().clone(), removed_ms));
+            records.extend(channel.lane.done_ids().map(|id| turn(&link, &channel.id, id)));
         }
         for (channel, place) in &self.parked {
-            records.push(cursor(&link, channel.clone(), place.clone(), removed_ms));
+            records.push(cursor(&link, channel, place.clone(), removed_ms));
         }
         for (channel, done) in &self.done_before {
             records.extend(done.iter().map(|id| turn(&link, channel, id)));
@@ -139,7 +138,7 @@ fn turn(link: &str, channel: &str, message: &str) -> Record {
     Record::Turn { link, channel, message, posts: Vec::new() }
 }
 
-fn cursor(link: &str, channel: String, place: Place, at_ms: u64) -> Record {
+fn cursor(link: &str, channel: &str, place: Place, at_ms: u64) -> Record {
     let Place { before, id } = place;
-    Record::Cursor { link: link.to_owned(), channel, before, id, at_ms }
+    Record::Cursor { link: link.to_owned(), channel: channel.to_owned(), before, id, at_ms }
 }

@@ -118,21 +118,21 @@ impl Link {
         let (mut came, mut left, mut over) = (0_u64, 0_u64, 0_u64);
         if whole {
             let ids: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-            let listed = |channel: &Channel| ids.contains(channel.row.id.as_str());
-            let read = self.channels.get(self.history.turn).map(|channel| channel.row.id.clone());
+            let listed = |channel: &Channel| ids.contains(&*channel.id);
+            let read = self.channels.get(self.history.turn).map(|channel| channel.id.clone());
             let (mut stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.channels).into_iter().partition(listed);
             // what doubled as it was sorted would stay half empty
             stay.shrink_to_fit();
             self.channels = stay;
-            let at = self.channels.iter().position(|channel| Some(&channel.row.id) == read.as_ref());
+            let at = self.channels.iter().position(|channel| Some(&channel.id) == read.as_ref());
             self.history.turn = at.unwrap_or(self.history.turn);
             for channel in gone {
                 left += 1;
                 // what was not given yet is given when the channel comes back, and what was is not
                 for id in channel.lane.waiting_ids() {
-                    self.seen.remove(&in_channel(&channel.row.id, id));
+                    self.seen.remove(&in_channel(&channel.id, id));
                 }
-                let name = channel.row.id;
+                let name = channel.id;
                 let done: Vec<String> = channel.lane.done_ids().map(str::to_owned).collect();
                 let open: BTreeSet<String> = channel.lane.open_ids().map(str::to_owned).collect();
                 if !done.is_empty() {
@@ -144,25 +144,25 @@ impl Link {
                 self.parked.insert(name, channel.lane.cursor().clone());
             }
         }
-        let mut places: BTreeMap<String, usize> =
-            self.channels.iter().enumerate().map(|(at, channel)| (channel.row.id.clone(), at)).collect();
-        let mut held: usize = self.channels.iter().map(|channel| Channel::bytes_of(&channel.row)).sum();
+        let mut places: BTreeMap<Rc<str>, usize> =
+            self.channels.iter().enumerate().map(|(at, channel)| (channel.id.clone(), at)).collect();
+        let mut held: usize = self.channels.iter().map(|channel| channel.bytes()).sum();
         // so would what doubles as they come
-        let fresh = rows.iter().filter(|row| !places.contains_key(&row.id)).count();
+        let fresh = rows.iter().filter(|row| !places.contains_key(&*row.id)).count();
         self.channels.reserve_exact(fresh.min(self.seat.share.channels.saturating_sub(self.channels.len())));
         for row in rows {
             let room = self.has_room_for(&row, held);
-            match places.get(&row.id).and_then(|at| self.channels.get_mut(*at)) {
+            match places.get(&*row.id).and_then(|at| self.channels.get_mut(*at)) {
                 Some(channel) => {
                     if channel.conv.name != row.name || channel.conv.kind != row.kind {
                         let conv = Rc::make_mut(&mut channel.conv);
                         conv.name.clone_from(&row.name);
                         conv.kind = row.kind;
                     }
-                    channel.row = row;
+                    channel.last = row.last;
                 }
                 None if room => {
-                    places.insert(row.id.clone(), self.channels.len());
+                    places.insert(row.id.as_str().into(), self.channels.len());
                     held += Channel::bytes_of(&row);
                     self.admit(row, step);
                     came += 1;
@@ -185,7 +185,7 @@ impl Link {
     /// A channel that was not in the list before: from its kept place, or its first cursor is found and written.
     pub(super) fn admit(&mut self, row: ChannelRow, step: &mut Step<'_>) {
         let guild = self.guild_name.clone();
-        let mut channel = if let Some(place) = self.parked.remove(&row.id) {
+        let mut channel = if let Some(place) = self.parked.remove(&*row.id) {
             Channel::new(&guild, row, place, Gate::Open)
         } else {
             // a `Date` is cut to the second: in the first list's own second, what was said is old
@@ -258,9 +258,9 @@ impl Link {
                 channel.lane.read_whole();
                 channel.wanted = end.again;
                 if end.lost {
-                    lost.push(channel.row.id.clone());
+                    lost.push(channel.id.clone());
                 }
-                self.done_before.remove(&channel.row.id);
+                self.done_before.remove(&channel.id);
             } else if settled {
                 channel.wanted = true;
             }

@@ -116,7 +116,7 @@ impl Link {
         while joins_each && live.cable.frames.is_empty() {
             let Some(channel) = self.channels.iter_mut().find(|channel| channel.join_due(now)) else { break };
             let mut frames = Vec::new();
-            let ack = live.cable.session.emit(&self.dialect.join(&channel.row.id), &mut frames);
+            let ack = live.cable.session.emit(&self.dialect.join(&channel.id), &mut frames);
             live.cable.frames.extend(frames);
             channel.join_sent(ack, now);
         }
@@ -167,7 +167,7 @@ impl Link {
                 }
             }
             Heard::Denied(channel, why) => {
-                let named = |at: &Channel| channel.as_ref().is_none_or(|id| at.row.id == *id);
+                let named = |at: &Channel| channel.as_ref().is_none_or(|id| at.is(id));
                 let open = |at: &&Channel| at.joined() && at.proven.is_none() && !at.denied();
                 let denied: Vec<usize> = (0..self.channels.len())
                     .filter(|at| self.channels.get(*at).filter(open).is_some_and(named))
@@ -177,7 +177,7 @@ impl Link {
                 }
             }
             Heard::Echo { channel, author } => {
-                let at = self.channels.iter_mut().find(|at| at.row.id == channel && author == self.seat.agent.id);
+                let at = self.channels.iter_mut().find(|at| at.is(&channel) && author == self.seat.agent.id);
                 if let Some(channel) = at {
                     channel.prove(step.now.at);
                     self.proven(false, step);
@@ -198,7 +198,7 @@ impl Link {
         let State::Up(live) = &mut self.state else { return };
         live.brought.insert(&in_channel(channel, id));
         live.suspects.retain(|suspect| suspect.message != id || suspect.channel != channel);
-        if let Some(channel) = self.channels.iter_mut().find(|at| at.row.id == channel) {
+        if let Some(channel) = self.channels.iter_mut().find(|at| at.is(channel)) {
             channel.misses = 0;
             channel.prove(now);
             self.proven(true, step);
@@ -275,7 +275,7 @@ impl Link {
     pub(super) fn doubt_in_words(&self) -> Option<Why> {
         let State::Up(live) = &self.state else { return None };
         let suspect = live.suspects.first()?;
-        let channel = self.channels.iter().find(|channel| channel.row.id == suspect.channel)?;
+        let channel = self.channels.iter().find(|channel| channel.is(&suspect.channel))?;
         let what = format!("{}: history shows what the socket has not brought yet", channel.name());
         Some(Why::new(Reason::DeafHistory, what))
     }
@@ -350,7 +350,7 @@ impl Link {
         for at in 0..self.channels.len() {
             let Some(channel) = self.channels.get_mut(at) else { return };
             let Some(trusted) = channel.lane.take_trusted() else { continue };
-            let (id, to) = (channel.row.id.clone(), channel.lane.read().id.clone());
+            let (id, to) = (channel.id.clone(), channel.lane.read().id.clone());
             let detail = format!(
                 "{}: {} message(s) came faster than history may be asked, by a socket that then did not bring what it shows",
                 channel.name(),
@@ -367,7 +367,7 @@ impl Link {
         self.doubt_what_was_trusted();
         let State::Up(live) = &mut self.state else { return };
         live.missed = true;
-        let Some(channel) = self.channels.iter_mut().find(|at| at.row.id == channel) else { return };
+        let Some(channel) = self.channels.iter_mut().find(|at| at.is(channel)) else { return };
         // a channel that was denied is no news: it is asked for again, and heard through history meanwhile
         if !channel.denied() {
             channel.misses = channel.misses.saturating_add(1);

@@ -171,8 +171,8 @@ impl Link {
 
     /// Whether the message that was looked behind is the channel's newest, as far as is known here.
     fn ends_with(&self, look_up: &LookUp) -> bool {
-        let Some(channel) = self.channels.iter().find(|other| other.row.id == look_up.channel) else { return false };
-        let listed = matches!(&channel.row.last, Newest::Id(id) if Some(id) == look_up.after.as_ref());
+        let Some(channel) = self.channels.iter().find(|other| other.is(&look_up.channel)) else { return false };
+        let listed = matches!(&channel.last, Newest::Id(id) if Some(id) == look_up.after.as_ref());
         listed || channel.lane.newest() == look_up.after.as_deref()
     }
 

@@ -25,7 +25,7 @@ pub enum Oldest {
 
 /// The page that asks for the oldest message, where that is what comes next.
 pub(super) fn page(channel: &Channel) -> Option<Page> {
-    let (name, doubts) = (channel.row.id.clone(), channel.doubts);
+    let (name, doubts) = (channel.id.clone(), channel.doubts);
     let page = || Page { channel: name, after: None, expect: None, limit: 1, seek: false, oldest: true, doubts };
     (channel.oldest == Oldest::Wanted).then(page)
 }

@@ -48,11 +48,11 @@ impl Link {
         if last {
             // parts of it that found no room: no life gives the turn again, which would count them
             self.keep_gaps(step);
-            let (channel, message) = (about.channel.clone(), about.message.clone());
+            let (channel, message) = (about.channel.to_string(), about.message.clone());
             Self::keep_end(Record::Turn { link, channel, message, posts: posts.clone() }, step);
         } else {
             for post in &posts {
-                let (link, channel) = (link.clone(), about.channel.clone());
+                let (link, channel) = (link.clone(), about.channel.to_string());
                 step.record(Record::Post { link, channel, post: post.clone() });
             }
         }
@@ -83,6 +83,7 @@ impl Link {
         self.keep_gaps(step);
         self.turn_over(&about);
         let About { channel, message, .. } = about;
+        let channel = channel.to_string();
         step.record(Record::Turn { link: self.name(), channel, message, posts: Vec::new() });
         self.stir();
     }
@@ -103,7 +104,7 @@ impl Link {
         self.tally.delivered += 1;
         let was_open = self.open_before.get_mut(&about.channel).is_some_and(|open| open.remove(&about.message));
         self.open_before.retain(|_, open| !open.is_empty());
-        let channel = self.channels.iter_mut().find(|channel| channel.row.id == about.channel);
+        let channel = self.channels.iter_mut().find(|channel| channel.is(&about.channel));
         if was_open && channel.as_ref().is_none_or(|channel| !channel.lane.holds(&about.message)) {
             // its channel is not back, or not read so far: the cursor stands before it
             self.done_before.entry(about.channel.clone()).or_default().push(about.message.clone());
@@ -143,7 +144,7 @@ impl Link {
         let last = parts.len().saturating_sub(1);
         let (agent, guild) = (self.seat.agent.name.clone(), self.seat.guild.name.clone());
         // what is known now is older than the post: it is looked up behind it
-        let lane = self.channels.iter().find(|other| other.row.id == channel).map(|other| &other.lane);
+        let lane = self.channels.iter().find(|other| other.is(channel)).map(|other| &other.lane);
         let newest = lane.and_then(|lane| lane.newest());
         // its place, and not the message: it belongs in no thread
         let newest = newest.map(|id| match self.dialect.timeline() {
@@ -164,11 +165,11 @@ impl Link {
     /// Ids of the channels that a name may mean: the one with that id or conversation key, else all of that name.
     #[must_use]
     pub fn channels_named(&self, name: &str) -> Vec<String> {
-        let is = |channel: &&Channel| channel.row.id == name || channel.conv.key == name;
+        let is = |channel: &&Channel| channel.is(name) || channel.conv.key == name;
         if let Some(channel) = self.channels.iter().find(is) {
-            return vec![channel.row.id.clone()];
+            return vec![channel.id.to_string()];
         }
-        self.channels.iter().filter(|channel| channel.row.name == name).map(|channel| channel.row.id.clone()).collect()
+        self.channels.iter().filter(|channel| channel.conv.name == name).map(|channel| channel.id.to_string()).collect()
     }
 
     /// Whether nothing is being posted now.

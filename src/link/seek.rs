@@ -91,7 +91,7 @@ impl Link {
     pub(super) fn begin(&mut self, at: usize, ended: bool, step: &mut Step<'_>) {
         let Some(channel) = self.channels.get_mut(at) else { return };
         let Gate::Seeking(mut seek) = std::mem::replace(&mut channel.gate, Gate::Storing(u64::MAX)) else { return };
-        let (name, id) = (channel.name().to_string(), channel.row.id.clone());
+        let (name, id) = (channel.name().to_string(), channel.id.clone());
         let recalled = seek.recall.take().filter(|_| ended).and_then(Recall::found);
         let end_known = seek.until.is_some();
         let (place, answered) = recalled.unwrap_or_else(|| (seek.place(), Vec::new()));

@@ -30,7 +30,7 @@ impl Link {
         channel.goes_on = false;
         channel.from_start = false;
         channel.hint = None;
-        let id = channel.row.id.clone();
+        let id = channel.id.clone();
         // what was not given yet is given when history brings it, and what was is not
         for message in &gone.waiting {
             self.seen.remove(&in_channel(&id, message));

@@ -38,7 +38,7 @@ impl Link {
     pub(super) fn is_read_up(&self, channel: &Channel) -> bool {
         let (read, newest) = (
             channel.lane.read().id.as_deref(),
-            match &channel.row.last {
+            match &channel.last {
                 Newest::Id(id) => Some(id.as_str()),
                 Newest::Nothing | Newest::Unsaid => None,
             },
@@ -71,7 +71,7 @@ impl Link {
         } else {
             let place = channel.lane.read();
             let time = |id: &str| timeline.time(id);
-            let newest = if let Newest::Id(id) = &channel.row.last { time(id) } else { None };
+            let newest = if let Newest::Id(id) = &channel.last { time(id) } else { None };
             // what the socket brought and history has not listed yet may be older than the place
             let heard = channel.lane.unsettled_ids().filter_map(time).min().map(|first| first.saturating_sub(1));
             let read = place.id.as_deref().and_then(time).unwrap_or(0);
@@ -82,7 +82,7 @@ impl Link {
             // what the socket brought in a thread is listed there, wherever its parent stands
             let thread = |id: &str| Some((timeline.thread_of(id)?.to_owned(), time(id)?));
             let threads = channel.lane.unsettled_ids().filter_map(thread).collect();
-            let sought = channel.row.last != Newest::Nothing && !self.is_known(channel);
+            let sought = channel.last != Newest::Nothing && !self.is_known(channel);
             let deep = sought || !channel.baseline || channel.in_parts || !channel.lane.following();
             let to = To { after, whole, newest, sought, threads, passed, deep, most_bytes };
             Walk::to(page, &self.seat.agent.id, to, channel.hint.as_deref().cloned())
@@ -93,7 +93,7 @@ impl Link {
 
     /// Whether the newest message of a channel is known.
     pub(super) fn is_known(&self, channel: &Channel) -> bool {
-        match &channel.row.last {
+        match &channel.last {
             Newest::Unsaid => false,
             // nothing is left of a history that had something: it is read once, to count that
             Newest::Nothing => channel.emptied || channel.lane.read().id.is_none(),
@@ -103,7 +103,7 @@ impl Link {
 
     /// A page of a walk came.
     pub(super) fn walked(&mut self, mut walk: Box<Walk>, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
-        let Some(at) = self.channels.iter().position(|channel| channel.row.id == walk.page.channel) else {
+        let Some(at) = self.channels.iter().position(|channel| channel.is(&walk.page.channel)) else {
             self.history.busy = false;
             return;
         };
@@ -185,7 +185,7 @@ impl Link {
     /// list names and that was not found is not looked for again.
     fn read_whole(&mut self, at: usize, walk: &Walk) {
         let Some(channel) = self.channels.get(at) else { return };
-        let unfound = match (&channel.row.last, self.dialect.timeline()) {
+        let unfound = match (&channel.last, self.dialect.timeline()) {
             (Newest::Id(id), Some(timeline)) if walk.sought(timeline.time(id)) => Some(id.clone()),
             (Newest::Id(_) | Newest::Nothing | Newest::Unsaid, _) => None,
         };

@@ -67,7 +67,7 @@ impl Link {
 
     /// An agent says that it writes at a turn, or does so no more.
     pub fn writes(&mut self, about: &About, on: bool, step: &mut Step<'_>) {
-        let is = |open: &&mut Open| open.channel == about.channel && open.message == about.message;
+        let is = |open: &&mut Open| *open.channel == *about.channel && open.message == about.message;
         let Some(open) = self.writing.open.iter_mut().find(is).filter(|open| on == (open.next == NEVER)) else {
             return;
         };
@@ -81,7 +81,7 @@ impl Link {
 
     /// Whether an event to a channel's room would be heard.
     fn is_heard_in(&self, channel: &str) -> bool {
-        self.channels.iter().any(|other| other.row.id == channel && other.proven.is_some())
+        self.channels.iter().any(|other| other.is(channel) && other.proven.is_some())
     }
 
     /// Says what is due, while the wire is idle.

@@ -78,7 +78,7 @@ pub fn turn(id: &str, text: &str) -> Turn {
         conv: Rc::new(Conversation {
             key: "acme.general".to_owned(),
             guild: "acme".into(),
-            channel: "general".to_owned(),
+            channel: "general".into(),
             name: "General".to_owned(),
             kind: Kind::Channel,
             thread: None,

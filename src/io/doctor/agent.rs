@@ -108,7 +108,7 @@ fn turn(agent: &settings::Agent) -> Turn {
         conv: Rc::new(Conversation {
             key: "doctor.test".to_owned(),
             guild: agent.guilds.first().map(String::as_str).unwrap_or_default().into(),
-            channel: "test".to_owned(),
+            channel: "test".into(),
             name: "test".to_owned(),
             kind: Kind::Dm,
             thread: None,

@@ -107,10 +107,7 @@ fn a_turn_says_where_and_what() {
     let turn = w.agent().asked[0].turn.clone();
     assert!(turn.id.starts_with("t_") && turn.attempt == 1 && turn.agent == "recruiter");
     assert_eq!((turn.conv.key.as_str(), &*turn.conv.guild), ("acme.general", "acme"));
-    assert_eq!(
-        (turn.conv.channel.as_str(), turn.conv.kind.word(), turn.conv.thread.clone()),
-        ("general", "channel", None)
-    );
+    assert_eq!((&*turn.conv.channel, turn.conv.kind.word(), turn.conv.thread.clone()), ("general", "channel", None));
     assert_eq!((turn.message.id.as_str(), turn.message.text.as_str()), (id.as_str(), "@recruiter status?"));
     assert_eq!((turn.message.author.name.as_str(), turn.message.author.bot), ("Alice", false));
     assert!(turn.message.mention && !turn.replayed && turn.deadline_ms == 60_000);
