@@ -110,11 +110,11 @@ pub struct Link {
     calls: Calls,
     channels: Vec<channel::Channel>,
     /// Places of channels that are not in the list now, and of those that were never seen in this life.
-    parked: BTreeMap<Rc<str>, Place>,
+    parked: BTreeMap<String, Place>,
     /// Messages whose turn ended in an earlier life, until history was read past them.
-    done_before: BTreeMap<Rc<str>, Vec<String>>,
+    done_before: BTreeMap<String, Vec<String>>,
     /// Messages whose turn was open when their channel left the list, until it ends.
-    open_before: BTreeMap<Rc<str>, BTreeSet<String>>,
+    open_before: BTreeMap<String, BTreeSet<String>>,
     /// When the last channel list was made, by the guild's clock.
     list_date_ms: Option<u64>,
     listed_once: bool,

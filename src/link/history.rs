@@ -236,7 +236,7 @@ impl Link {
     pub(super) fn read_to_end(&mut self, at: usize, page: &Page, sent: Moment, cut: bool) {
         let Some(channel) = self.channels.get_mut(at) else { return };
         let end = channel.lane.read_to_end();
-        let forgotten = self.done_before.remove(&page.channel).is_some_and(|done| !done.is_empty());
+        let forgotten = self.done_before.remove(&*page.channel).is_some_and(|done| !done.is_empty());
         let cut = !cut && (end.lost || end.unlisted > 0 || (channel.from_start && forgotten));
         channel.from_start = false;
         channel.wanted = end.again;

@@ -12,13 +12,13 @@ use crate::step::Step;
 impl Link {
     /// Gives the link the places that the journal kept.
     pub fn remember(&mut self, channel: String, place: Place) {
-        self.parked.insert(channel.into(), place);
+        self.parked.insert(channel, place);
     }
 
     /// A message whose turn ended in an earlier life.
     pub fn remember_done(&mut self, channel: &str, message: &str) {
         self.seen.insert(&in_channel(channel, message));
-        self.done_before.entry(channel.into()).or_default().push(message.to_owned());
+        self.done_before.entry(channel.to_owned()).or_default().push(message.to_owned());
     }
 
     pub(super) fn keep_cursor(&self, channel: &Channel, step: &mut Step<'_>) {

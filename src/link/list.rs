@@ -132,7 +132,7 @@ impl Link {
                 for id in channel.lane.waiting_ids() {
                     self.seen.remove(&in_channel(&channel.id, id));
                 }
-                let name = channel.id;
+                let name = channel.id.to_string();
                 let done: Vec<String> = channel.lane.done_ids().map(str::to_owned).collect();
                 let open: BTreeSet<String> = channel.lane.open_ids().map(str::to_owned).collect();
                 if !done.is_empty() {
@@ -144,15 +144,15 @@ impl Link {
                 self.parked.insert(name, channel.lane.cursor().clone());
             }
         }
-        let mut places: BTreeMap<Rc<str>, usize> =
-            self.channels.iter().enumerate().map(|(at, channel)| (channel.id.clone(), at)).collect();
+        let mut places: BTreeMap<String, usize> =
+            self.channels.iter().enumerate().map(|(at, channel)| (channel.id.to_string(), at)).collect();
         let mut held: usize = self.channels.iter().map(|channel| channel.bytes()).sum();
         // so would what doubles as they come
-        let fresh = rows.iter().filter(|row| !places.contains_key(&*row.id)).count();
+        let fresh = rows.iter().filter(|row| !places.contains_key(&row.id)).count();
         self.channels.reserve_exact(fresh.min(self.seat.share.channels.saturating_sub(self.channels.len())));
         for row in rows {
             let room = self.has_room_for(&row, held);
-            match places.get(&*row.id).and_then(|at| self.channels.get_mut(*at)) {
+            match places.get(&row.id).and_then(|at| self.channels.get_mut(*at)) {
                 Some(channel) => {
                     if channel.conv.name != row.name || channel.conv.kind != row.kind {
                         let conv = Rc::make_mut(&mut channel.conv);
@@ -162,7 +162,7 @@ impl Link {
                     channel.last = row.last;
                 }
                 None if room => {
-                    places.insert(row.id.as_str().into(), self.channels.len());
+                    places.insert(row.id.clone(), self.channels.len());
                     held += Channel::bytes_of(&row);
                     self.admit(row, step);
                     came += 1;
@@ -185,7 +185,7 @@ impl Link {
     /// A channel that was not in the list before: from its kept place, or its first cursor is found and written.
     pub(super) fn admit(&mut self, row: ChannelRow, step: &mut Step<'_>) {
         let guild = self.guild_name.clone();
-        let mut channel = if let Some(place) = self.parked.remove(&*row.id) {
+        let mut channel = if let Some(place) = self.parked.remove(&row.id) {
             Channel::new(&guild, row, place, Gate::Open)
         } else {
             // a `Date` is cut to the second: in the first list's own second, what was said is old
@@ -260,7 +260,7 @@ impl Link {
                 if end.lost {
                     lost.push(channel.id.clone());
                 }
-                self.done_before.remove(&channel.id);
+                self.done_before.remove(&*channel.id);
             } else if settled {
                 channel.wanted = true;
             }

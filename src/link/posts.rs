@@ -102,12 +102,12 @@ impl Link {
     fn turn_over(&mut self, about: &About) {
         self.written(&about.channel, &about.message);
         self.tally.delivered += 1;
-        let was_open = self.open_before.get_mut(&about.channel).is_some_and(|open| open.remove(&about.message));
+        let was_open = self.open_before.get_mut(&*about.channel).is_some_and(|open| open.remove(&about.message));
         self.open_before.retain(|_, open| !open.is_empty());
         let channel = self.channels.iter_mut().find(|channel| channel.is(&about.channel));
         if was_open && channel.as_ref().is_none_or(|channel| !channel.lane.holds(&about.message)) {
             // its channel is not back, or not read so far: the cursor stands before it
-            self.done_before.entry(about.channel.clone()).or_default().push(about.message.clone());
+            self.done_before.entry(about.channel.to_string()).or_default().push(about.message.clone());
         }
         if let Some(channel) = channel {
             channel.lane.done(&about.message);

@@ -36,10 +36,10 @@ impl Link {
             self.seen.remove(&in_channel(&id, message));
         }
         if !gone.done.is_empty() {
-            self.done_before.entry(id.clone()).or_default().extend(gone.done);
+            self.done_before.entry(id.to_string()).or_default().extend(gone.done);
         }
         if !gone.open.is_empty() {
-            self.open_before.entry(id).or_default().extend(gone.open);
+            self.open_before.entry(id.to_string()).or_default().extend(gone.open);
         }
         gone.waiting.len()
     }
