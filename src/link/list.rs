@@ -7,7 +7,7 @@ use super::gaps::Missing;
 use super::history::FAILED_MS;
 use super::recall::Recall;
 use super::timeline::pin;
-use super::{Link, State, in_channel};
+use super::{Link, State};
 use crate::budget;
 use crate::call::Answer;
 use crate::dialect::{ChannelRow, Newest};
@@ -118,31 +118,19 @@ impl Link {
         let (mut came, mut left, mut over) = (0_u64, 0_u64, 0_u64);
         if whole {
             let ids: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-            let listed = |channel: &Channel| ids.contains(&*channel.id);
             let read = self.channels.get(self.history.turn).map(|channel| channel.id.clone());
-            let (mut stay, gone): (Vec<_>, Vec<_>) = std::mem::take(&mut self.channels).into_iter().partition(listed);
             // what doubled as it was sorted would stay half empty
-            stay.shrink_to_fit();
-            self.channels = stay;
+            let room = Vec::with_capacity(self.channels.len());
+            for channel in std::mem::replace(&mut self.channels, room) {
+                if ids.contains(&*channel.id) {
+                    self.channels.push(channel);
+                } else {
+                    left += 1;
+                    self.part(channel);
+                }
+            }
             let at = self.channels.iter().position(|channel| Some(&channel.id) == read.as_ref());
             self.history.turn = at.unwrap_or(self.history.turn);
-            for channel in gone {
-                left += 1;
-                // what was not given yet is given when the channel comes back, and what was is not
-                for id in channel.lane.waiting_ids() {
-                    self.seen.remove(&in_channel(&channel.id, id));
-                }
-                let name = channel.id.to_string();
-                let done: Vec<String> = channel.lane.done_ids().map(str::to_owned).collect();
-                let open: BTreeSet<String> = channel.lane.open_ids().map(str::to_owned).collect();
-                if !done.is_empty() {
-                    self.done_before.entry(name.clone()).or_default().extend(done);
-                }
-                if !open.is_empty() {
-                    self.open_before.entry(name.clone()).or_default().extend(open);
-                }
-                self.parked.insert(name, channel.lane.cursor().clone());
-            }
         }
         let mut places: BTreeMap<String, usize> =
             self.channels.iter().enumerate().map(|(at, channel)| (channel.id.to_string(), at)).collect();
@@ -180,6 +168,13 @@ impl Link {
         if self.listed_once && (came > 0 || left > 0) {
             log::info!("{}: channel resync +{came} -{left}", self.seat.agent.name);
         }
+    }
+
+    /// A channel is not in the list any more: it comes back as one that let go.
+    fn part(&mut self, mut channel: Channel) {
+        let gone = channel.lane.let_go();
+        self.gone(&channel.id, gone);
+        self.parked.insert(channel.id.to_string(), channel.lane.cursor().clone());
     }
 
     /// A channel that was not in the list before: from its kept place, or its first cursor is found and written.

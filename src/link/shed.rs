@@ -3,6 +3,7 @@
 use super::channel::Gate;
 use super::{Link, State, in_channel};
 use crate::budget::ceiling::Pressure;
+use crate::lane::LetGo;
 use crate::message::Author;
 
 impl Link {
@@ -30,18 +31,22 @@ impl Link {
         channel.goes_on = false;
         channel.from_start = false;
         channel.hint = None;
-        let id = channel.id.clone();
-        // what was not given yet is given when history brings it, and what was is not
+        let (id, waiting) = (channel.id.clone(), gone.waiting.len());
+        self.gone(&id, gone);
+        waiting
+    }
+
+    /// A channel's lane let go of these: what was not given yet is given when history brings it, and what was is not.
+    pub(super) fn gone(&mut self, channel: &str, gone: LetGo) {
         for message in &gone.waiting {
-            self.seen.remove(&in_channel(&id, message));
+            self.seen.remove(&in_channel(channel, message));
         }
         if !gone.done.is_empty() {
-            self.done_before.entry(id.to_string()).or_default().extend(gone.done);
+            self.done_before.entry(channel.to_owned()).or_default().extend(gone.done);
         }
         if !gone.open.is_empty() {
-            self.open_before.entry(id.to_string()).or_default().extend(gone.open);
+            self.open_before.entry(channel.to_owned()).or_default().extend(gone.open);
         }
-        gone.waiting.len()
     }
 
     /// Whether history was read on this connection, no page of it is under way, and nothing is counted twice that it brings again: bots'
