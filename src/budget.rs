@@ -5,6 +5,8 @@ pub mod ceiling;
 
 /// Longest guild message taken (bytes of its JSON): `limits.message_bytes` by default.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
+/// `limits.message_bytes` is no less.
+pub const MESSAGE_LEAST_BYTES: usize = 1024;
 /// What a frame may carry beyond the message in it: packet type, namespace, event name, a recovery offset.
 pub const FRAME_ENVELOPE_BYTES: usize = 2 * 1024;
 /// JSON nested deeper is not looked at: no message of ours is deeper than 4.

@@ -4,8 +4,8 @@
 
 use super::{
     BROUGHT_IDS, CHANNEL_BYTES, CHANNELS, CHANNELS_BODY_BYTES, CHANNELS_LEAST, CHANNELS_SHARED, DEDUPE_IDS,
-    GUILD_WORKERS, LETTER_BYTES, LETTERS_BYTES, MESSAGE_BYTES, OUTBOX_BYTES, OUTBOX_LEAST_BYTES, OUTBOXES_BYTES,
-    OWN_POSTS, ROOTS_BYTES, SENDS_BYTES, WINDOW_BYTES, WINDOW_LEAST_BYTES, WINDOWS_BYTES,
+    GUILD_WORKERS, LETTER_BYTES, LETTERS_BYTES, MESSAGE_BYTES, MESSAGE_LEAST_BYTES, OUTBOX_BYTES, OUTBOX_LEAST_BYTES,
+    OUTBOXES_BYTES, OWN_POSTS, ROOTS_BYTES, SENDS_BYTES, WINDOW_BYTES, WINDOW_LEAST_BYTES, WINDOWS_BYTES,
 };
 
 /// What a configuration counts.
@@ -31,6 +31,14 @@ pub struct Counts {
     pub page: bool,
     /// Bytes of the configuration itself.
     pub config_bytes: usize,
+}
+
+impl Counts {
+    /// The least that a configuration of this length can count.
+    #[must_use]
+    pub const fn least(&self) -> Self {
+        Self { channels: Some(1), message_bytes: MESSAGE_LEAST_BYTES, config_bytes: self.config_bytes, ..plain(1) }
+    }
 }
 
 /// One guild with so many agents that run a program for each turn, and nothing else said.

@@ -209,18 +209,21 @@ fn settings(
     Some(settings)
 }
 
-/// A heap that is smaller than what all else can come to is refused, with what takes most of it and can be made less.
+/// A heap that is smaller than what all else can come to is refused, with the item of which most can be saved.
 fn heap(limits: &Section<'_>, settings: &Settings, found: &mut Findings) {
     let (counts, limit) = (settings.counts(), settings.heap_limit());
     let needed = ceiling::ceiling(&counts);
-    // nobody has fewer than one agent
-    let can_be_less = |item: &ceiling::Item| counts.links > 1 || !item.less.starts_with("fewer agents");
-    let largest = ceiling::items(&counts).into_iter().filter(can_be_less).max_by_key(|item| item.bytes);
-    if let Some(item) = largest.filter(|_| limit < needed) {
-        let ceiling::Item { name, bytes, holds, less } = item;
+    let (now, least) = (ceiling::items(&counts), ceiling::items(&counts.least()));
+    let saved = |(now, least): &(ceiling::Item, ceiling::Item)| now.bytes.saturating_sub(least.bytes);
+    let most = now.into_iter().zip(least).filter(|item| saved(item) > 0).max_by_key(saved);
+    if limit < needed {
+        let advice = most.map_or(String::from("nothing of it can be less: give"), |(now, least)| {
+            let (ceiling::Item { name, bytes, holds, less }, least) = (now, least.bytes);
+            format!("most can be saved of `{name}`, {bytes} now and {least} at least ({holds}): give {less}, or")
+        });
         let what = format!(
-            "is {limit}, and this configuration can come to {needed} bytes; of what can be less most is `{name}` with {bytes} ({holds}): \
-             give {less}, or {needed} here; guild-bridge budget on it without heap_bytes says every item"
+            "is {limit}, and this configuration can come to {needed} bytes; {advice} {needed} here; guild-bridge budget on it \
+             without heap_bytes says every item"
         );
         limits.fault("heap_bytes", what, found);
     }

@@ -155,7 +155,7 @@ pub const LIMITS: Shape = Shape {
     fields: &[
         field(
             "message_bytes",
-            Kind::Whole(1024, budget::HISTORY_BODY_BYTES as u64),
+            Kind::Whole(budget::MESSAGE_LEAST_BYTES as u64, budget::HISTORY_BODY_BYTES as u64),
             "the largest message taken, 65536 by default",
         ),
         field("channels", Kind::Whole(1, budget::CHANNELS as u64), "channels that a link joins"),

@@ -339,15 +339,18 @@ fn a_heap_below_the_ceiling_is_refused_with_its_place_the_largest_item_and_what_
     let [told] = told.as_slice() else { panic!("{told:?}") };
     assert!(told.starts_with(&format!("config.json:3:26: limits.heap_bytes: is {}, and", bytes - 1)), "{told}");
     assert!(
-        told.contains(&format!("can come to {bytes} bytes; of what can be less most is `room` with 327680")),
+        told.contains(&format!(
+            "can come to {bytes} bytes; most can be saved of `channels`, 193280 now and 1208 at least"
+        )),
         "{told}"
     );
-    assert!(told.contains(&format!("`limits.message_bytes`, a lower `parallel`, or {bytes} here")), "{told}");
-    let much = with("\"channels\": 1024, \"heap_bytes\": 1600000");
-    assert!(
-        faults(much)[0].contains("of what can be less most is `channels` with 1236992"),
-        "the largest item is named"
-    );
+    assert!(told.contains(&format!("give a lower `limits.channels`, or {bytes} here")), "{told}");
+    // what is at its least already is not proposed
+    let told = |limits: &str| faults(with(&format!("{limits}, \"heap_bytes\": 1048576")))[0].clone();
+    let few = told("\"channels\": 1");
+    assert!(few.contains("of `room`, 327680 now and 263168 at least"), "{few}");
+    let least = told("\"channels\": 1, \"message_bytes\": 1024");
+    assert!(least.contains("nothing of it can be less: give "), "{least}");
 }
 
 #[test]
