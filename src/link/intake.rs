@@ -95,6 +95,10 @@ impl Link {
     /// found to skip messages.
     fn make_room(&mut self, at: usize, step: &mut Step<'_>) {
         let (mut held, most) = (self.entries_bytes(), self.seat.share.window_bytes);
+        if held >= most / 4 {
+            // another channel's may be trusted first: it is asked about first
+            self.channels.iter_mut().for_each(|channel| channel.wanted |= channel.lane.trustable() > 0);
+        }
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.wanted = channel.wanted || channel.lane.crowded() || held >= most / 4;
         if channel.wanted {

@@ -176,3 +176,14 @@ fn a_schedule_that_was_misjudged_once_holds() {
         assert_eq!(run(&Schedule::read(text).unwrap()), Ok(()), "{what}:\n{text}");
     }
 }
+
+#[test]
+fn a_channel_that_fell_quiet_is_asked_about_before_it_is_believed_for_the_noise_of_others() {
+    // one event is skipped in a short burst; then another channel, whose history is being read, fills the link's share
+    let text = r#"{"seed":40802876,"traits":{"agents":3,"takes_ms":198},"acts":[
+        {"deed":{"Say":{"channel":0,"count":2,"guild":0}},"pause":0},
+        {"deed":{"EventsLost":{"guild":0,"times":1}},"pause":0},
+        {"deed":{"Say":{"channel":0,"count":5,"guild":0}},"pause":0},
+        {"deed":{"Say":{"channel":2,"count":52,"guild":0}},"pause":0}]}"#;
+    assert_eq!(run(&Schedule::read(text).unwrap()), Ok(()));
+}
