@@ -119,10 +119,12 @@ impl Link {
         let ready = |at: &usize| {
             self.channels.get(*at).is_some_and(|channel| readable(channel, room, crowded) && join_heard(channel, now))
         };
-        // what the socket brought waits for its channel's history: such a channel goes first. Else the one of which least
-        // waits: turns of several conversations can be open at once, one of each
-        let rank =
-            |at: &usize| self.channels.get(*at).map(|channel| (!channel.lane.holds_back(), channel.lane.waiting()));
+        // what the socket brought waits for its channel's history: such a channel goes first. Then the one that would be
+        // believed next, unasked. Else the one of which least waits: turns of several conversations can be open at once, one of each
+        let rank = |at: &usize| {
+            let lane = self.channels.get(*at).map(|channel| &channel.lane);
+            lane.map(|lane| (!lane.holds_back(), std::cmp::Reverse(lane.trustable()), lane.waiting()))
+        };
         let turns = (0..count).map(|n| (first + n) % count).filter(ready);
         let Some(at) = turns.min_by_key(rank) else {
             return self.wait_for_joins(room, crowded, now);

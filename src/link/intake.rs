@@ -95,9 +95,10 @@ impl Link {
     /// found to skip messages.
     fn make_room(&mut self, at: usize, step: &mut Step<'_>) {
         let (mut held, most) = (self.entries_bytes(), self.seat.share.window_bytes);
-        if held >= most / 4 {
-            // another channel's may be trusted first: it is asked about first
-            self.channels.iter_mut().for_each(|channel| channel.wanted |= channel.lane.trustable() > 0);
+        // what may be trusted next is asked about first
+        let next = self.channels.iter_mut().max_by_key(|channel| channel.lane.trustable());
+        if let Some(next) = next.filter(|_| held >= most / 4) {
+            next.wanted |= next.lane.trustable() > 0;
         }
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.wanted = channel.wanted || channel.lane.crowded() || held >= most / 4;
