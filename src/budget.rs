@@ -5,6 +5,8 @@ pub mod ceiling;
 
 /// Longest guild message taken (bytes of its JSON): `limits.message_bytes` by default.
 pub const MESSAGE_BYTES: usize = 64 * 1024;
+/// A configuration that says what it has to say is hardly shorter.
+pub const CONFIG_LEAST_BYTES: usize = 1024;
 /// `limits.message_bytes` is no less.
 pub const MESSAGE_LEAST_BYTES: usize = 1024;
 /// What a frame may carry beyond the message in it: packet type, namespace, event name, a recovery offset.

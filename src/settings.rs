@@ -31,6 +31,9 @@ pub struct Settings {
     pub metrics_file: Option<PathBuf>,
 }
 
+/// A line that says `limits.heap_bytes`: what is computed without it has room for it.
+const HEAP_LINE_BYTES: usize = 64;
+
 impl Settings {
     /// What the ceiling of the heap is worked out from.
     #[must_use]
@@ -47,7 +50,7 @@ impl Settings {
             channels: self.channels,
             message_bytes: self.message_bytes,
             page: self.page.is_some(),
-            config_bytes: self.config_bytes,
+            config_bytes: self.config_bytes + if self.heap_bytes.is_none() { HEAP_LINE_BYTES } else { 0 },
         }
     }
 

@@ -3,9 +3,10 @@
 //! [`Pressure`].
 
 use super::{
-    BROUGHT_IDS, CHANNEL_BYTES, CHANNELS, CHANNELS_BODY_BYTES, CHANNELS_LEAST, CHANNELS_SHARED, DEDUPE_IDS,
-    GUILD_WORKERS, LETTER_BYTES, LETTERS_BYTES, MESSAGE_BYTES, MESSAGE_LEAST_BYTES, OUTBOX_BYTES, OUTBOX_LEAST_BYTES,
-    OUTBOXES_BYTES, OWN_POSTS, ROOTS_BYTES, SENDS_BYTES, WINDOW_BYTES, WINDOW_LEAST_BYTES, WINDOWS_BYTES,
+    BROUGHT_IDS, CHANNEL_BYTES, CHANNELS, CHANNELS_BODY_BYTES, CHANNELS_LEAST, CHANNELS_SHARED, CONFIG_LEAST_BYTES,
+    DEDUPE_IDS, GUILD_WORKERS, LETTER_BYTES, LETTERS_BYTES, MESSAGE_BYTES, MESSAGE_LEAST_BYTES, OUTBOX_BYTES,
+    OUTBOX_LEAST_BYTES, OUTBOXES_BYTES, OWN_POSTS, ROOTS_BYTES, SENDS_BYTES, WINDOW_BYTES, WINDOW_LEAST_BYTES,
+    WINDOWS_BYTES,
 };
 
 /// What a configuration counts.
@@ -34,10 +35,46 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// The least that a configuration of this length can count.
-    #[must_use]
-    pub const fn least(&self) -> Self {
-        Self { channels: Some(1), message_bytes: MESSAGE_LEAST_BYTES, config_bytes: self.config_bytes, ..plain(1) }
+    /// How many single changes make it less.
+    pub const CHANGES: usize = 7;
+
+    /// One of them, at its least, or one less of what has to be there: the item that it makes smaller most, and what it is.
+    pub fn change(&mut self, which: usize) -> (&'static str, &'static str) {
+        match which {
+            0 => {
+                self.channels = Some(1);
+                ("channels", "a lower `limits.channels`")
+            }
+            1 => {
+                self.message_bytes = MESSAGE_LEAST_BYTES;
+                ("room", "a lower `limits.message_bytes`")
+            }
+            2 => {
+                self.turns = self.agents;
+                ("room", "a lower `parallel`")
+            }
+            3 => {
+                self.page = false;
+                ("page", "no `page`")
+            }
+            4 => {
+                self.config_bytes = self.config_bytes.min(CONFIG_LEAST_BYTES);
+                ("configuration", "a shorter file")
+            }
+            5 => {
+                self.roots -= usize::from(self.roots > 1);
+                ("roots", "one `extra_ca` less")
+            }
+            _ => {
+                if self.agents > 1 {
+                    self.agents -= 1;
+                    self.line_agents = self.line_agents.min(self.agents);
+                    self.links -= 1;
+                    self.turns -= 1;
+                }
+                ("agents", "one agent less")
+            }
+        }
     }
 }
 

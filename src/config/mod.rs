@@ -10,7 +10,8 @@ mod section;
 pub mod uci;
 mod url;
 
-use crate::budget::{self, ceiling};
+use crate::budget;
+use crate::budget::ceiling::{self, Counts};
 use crate::settings::{Settings, StateMode, Timing};
 use crate::text::plain;
 use jsonc::Offset;
@@ -209,24 +210,34 @@ fn settings(
     Some(settings)
 }
 
-/// A heap that is smaller than what all else can come to is refused, with the item of which most can be saved.
+/// Digits that the number which is proposed may have more than the one that was refused.
+const HEAP_DIGITS: usize = 16;
+
+/// A heap that is smaller than what all else can come to is refused, with the one change that saves most.
 fn heap(limits: &Section<'_>, settings: &Settings, found: &mut Findings) {
     let (counts, limit) = (settings.counts(), settings.heap_limit());
-    let needed = ceiling::ceiling(&counts);
-    let (now, least) = (ceiling::items(&counts), ceiling::items(&counts.least()));
-    let saved = |(now, least): &(ceiling::Item, ceiling::Item)| now.bytes.saturating_sub(least.bytes);
-    let most = now.into_iter().zip(least).filter(|item| saved(item) > 0).max_by_key(saved);
-    if limit < needed {
-        let advice = most.map_or(String::from("nothing of it can be less: give"), |(now, least)| {
-            let (ceiling::Item { name, bytes, holds, less }, least) = (now, least.bytes);
-            format!("most can be saved of `{name}`, {bytes} now and {least} at least ({holds}): give {less}, or")
-        });
-        let what = format!(
-            "is {limit}, and this configuration can come to {needed} bytes; {advice} {needed} here; guild-bridge budget on it \
-             without heap_bytes says every item"
-        );
-        limits.fault("heap_bytes", what, found);
+    if limit >= ceiling::ceiling(&counts) {
+        return;
     }
+    // the number that is to be given may have more digits
+    let needed = ceiling::ceiling(&Counts { config_bytes: counts.config_bytes + HEAP_DIGITS, ..counts });
+    let changed = |which| {
+        let mut changed = counts;
+        let (item, change) = changed.change(which);
+        (ceiling::ceiling(&changed), item, change)
+    };
+    let least = (0..Counts::CHANGES).map(changed).min_by_key(|(sum, ..)| *sum);
+    let advice = match least {
+        Some((sum, item, change)) if sum < ceiling::ceiling(&counts) => {
+            format!("most can be saved of `{item}`: {change} makes it {sum} at least; or give")
+        }
+        Some(_) | None => "nothing of it can be less: give".to_owned(),
+    };
+    let what = format!(
+        "is {limit}, and this configuration can come to {needed} bytes; {advice} {needed} here; guild-bridge budget on it \
+         without heap_bytes says every item"
+    );
+    limits.fault("heap_bytes", what, found);
 }
 
 fn state(word: Option<&str>) -> StateMode {

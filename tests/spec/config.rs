@@ -327,30 +327,42 @@ fn what_the_unit_makes_a_credential_of_is_found_by_hand_too() {
 }
 
 #[test]
-fn a_heap_below_the_ceiling_is_refused_with_its_place_the_largest_item_and_what_to_do() {
-    let text = small("", "");
-    let open = text.strip_suffix('}').unwrap();
-    let with = |limits: &str| format!("{open},\n\"limits\": {{{limits}}}}}");
-    let ceiling = read(with("")).unwrap().settings.heap_limit();
-    // the text grows with the number in it
-    let bytes = ceiling + 3 * "\"heap_bytes\": 1234567".len();
-    assert!(faults(with(&format!("\"heap_bytes\": {bytes}"))).is_empty());
-    let told = faults(with(&format!("\"heap_bytes\": {}", bytes - 1)));
-    let [told] = told.as_slice() else { panic!("{told:?}") };
-    assert!(told.starts_with(&format!("config.json:3:26: limits.heap_bytes: is {}, and", bytes - 1)), "{told}");
-    assert!(
-        told.contains(&format!(
-            "can come to {bytes} bytes; most can be saved of `channels`, 193280 now and 1208 at least"
-        )),
-        "{told}"
-    );
-    assert!(told.contains(&format!("give a lower `limits.channels`, or {bytes} here")), "{told}");
-    // what is at its least already is not proposed
-    let told = |limits: &str| faults(with(&format!("{limits}, \"heap_bytes\": 1048576")))[0].clone();
-    let few = told("\"channels\": 1");
-    assert!(few.contains("of `room`, 327680 now and 263168 at least"), "{few}");
-    let least = told("\"channels\": 1, \"message_bytes\": 1024");
-    assert!(least.contains("nothing of it can be less: give "), "{least}");
+fn a_heap_below_the_ceiling_is_refused_with_its_place_and_the_change_that_saves_most() {
+    let agent = |n: usize, more: &str| {
+        let guilds = if more.contains("two guilds") { r#"["g", "h"]"# } else { r#""g""# };
+        let answer = if more.contains("socket") { r#"{"socket": "/s"}"# } else { r#"{"exec": ["/bin/sh"]}"# };
+        let parallel = if more.contains("parallel") { 64 } else { 1 };
+        format!(r#""a{n}": {{"guild": {guilds}, "key_file": "key", "answer": {answer}, "parallel": {parallel}}}"#)
+    };
+    let text = |agents: usize, more: &str, limits: &str| {
+        let agents: Vec<String> = (0..agents).map(|n| agent(n, more)).collect();
+        let guilds = ["g", "h"].map(|g| format!(r#""{g}": {{"dialect": "fabric", "url": "https://{g}.example"}}"#));
+        let (guilds, agents) = (guilds.join(", "), agents.join(", "));
+        format!("{{\"guilds\": {{{guilds}}},\n\"agents\": {{{agents}}},\n\"limits\": {{{limits}}}}}")
+    };
+    let least = "\"channels\": 1, \"message_bytes\": 1024";
+    for (agents, more, limits, change) in [
+        (1, "", "\"message_bytes\": 65536", "of `channels`: a lower `limits.channels` makes it"),
+        (1, "", "\"channels\": 1", "of `room`: a lower `limits.message_bytes` makes it"),
+        (1, "socket", least, "nothing of it can be less: give"),
+        (1, "parallel", "\"channels\": 1", "a lower `parallel`"),
+        (2, "socket", "\"channels\": 64", "of `channels`"),
+        (2, "", "\"channels\": 34", "of `channels`"),
+        (1, "two guilds", "\"channels\": 34", "of `channels`"),
+        (64, "", "\"message_bytes\": 1024", "a lower `limits.channels`"),
+        (64, "", "\"channels\": 1", "one agent less"),
+    ] {
+        let ceiling = read(text(agents, more, limits)).unwrap().settings.heap_limit();
+        // what is computed has room for the line that says it
+        assert!(faults(text(agents, more, &format!("{limits}, \"heap_bytes\": {ceiling}"))).is_empty(), "{limits}");
+        let told = faults(text(agents, more, &format!("\"heap_bytes\": 1048576, {limits}")));
+        let [told] = told.as_slice() else { panic!("{told:?}") };
+        assert!(told.starts_with("config.json:3:26: limits.heap_bytes: is 1048576, and"), "{told}");
+        assert!(told.contains(change), "{agents} {more} {limits}: {told}");
+        // what it proposes is taken
+        let (_, proposed) = told.split_once(" here").map(|(before, _)| before.rsplit_once(' ').unwrap()).unwrap();
+        assert!(faults(text(agents, more, &format!("\"heap_bytes\": {proposed}, {limits}"))).is_empty(), "{told}");
+    }
 }
 
 #[test]
