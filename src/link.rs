@@ -109,8 +109,9 @@ pub struct Link {
     backoff: Backoff,
     calls: Calls,
     channels: Vec<channel::Channel>,
-    /// Places of channels that are not in the list now, and of those that were never seen in this life.
-    parked: BTreeMap<String, Place>,
+    /// Places of channels that are not in the list now, and of those that were never seen in this life; none where it was still
+    /// being looked for.
+    parked: BTreeMap<String, Option<Place>>,
     /// Messages whose turn ended in an earlier life, until history was read past them.
     done_before: BTreeMap<String, Vec<String>>,
     /// Messages whose turn was open when their channel left the list, until it ends.

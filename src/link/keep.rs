@@ -12,7 +12,7 @@ use crate::step::Step;
 impl Link {
     /// Gives the link the places that the journal kept.
     pub fn remember(&mut self, channel: String, place: Place) {
-        self.parked.insert(channel, place);
+        self.parked.insert(channel, Some(place));
     }
 
     /// A message whose turn ended in an earlier life.
@@ -72,7 +72,7 @@ impl Link {
             records.extend(channel.lane.done_ids().map(|id| turn(&link, &channel.id, id)));
         }
         for (channel, place) in &self.parked {
-            records.push(cursor(&link, channel, place.clone(), removed_ms));
+            records.extend(place.clone().map(|place| cursor(&link, channel, place, removed_ms)));
         }
         for (channel, done) in &self.done_before {
             records.extend(done.iter().map(|id| turn(&link, channel, id)));

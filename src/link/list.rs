@@ -5,6 +5,7 @@ use super::calls::Purpose;
 use super::channel::{Channel, Gate, Seek};
 use super::gaps::Missing;
 use super::history::FAILED_MS;
+use super::live::RELIST_MS;
 use super::recall::Recall;
 use super::timeline::pin;
 use super::{Link, State};
@@ -16,7 +17,8 @@ use crate::lane::Place;
 use crate::moment::Moment;
 use crate::reason::{Reason, Why};
 use crate::step::Step;
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 impl Link {
@@ -118,30 +120,38 @@ impl Link {
         let (mut came, mut left, mut over) = (0_u64, 0_u64, 0_u64);
         if whole {
             let ids: BTreeSet<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-            let read = self.channels.get(self.history.turn).map(|channel| channel.id.clone());
-            // what doubled as it was sorted would stay half empty
-            let room = Vec::with_capacity(self.channels.len());
-            for channel in std::mem::replace(&mut self.channels, room) {
-                if ids.contains(&*channel.id) {
-                    self.channels.push(channel);
-                } else {
-                    left += 1;
-                    self.part(channel);
+            let stay = self.channels.iter().filter(|channel| ids.contains(&*channel.id)).count();
+            if stay < self.channels.len() {
+                let read = self.channels.get(self.history.turn).map(|channel| channel.id.clone());
+                // what doubled, or was made for more, would stay half empty
+                for channel in std::mem::replace(&mut self.channels, Vec::with_capacity(stay)) {
+                    if ids.contains(&*channel.id) {
+                        self.channels.push(channel);
+                    } else {
+                        left += 1;
+                        self.part(channel);
+                    }
                 }
+                let at = self.channels.iter().position(|channel| Some(&channel.id) == read.as_ref());
+                self.history.turn = at.unwrap_or(self.history.turn);
             }
-            let at = self.channels.iter().position(|channel| Some(&channel.id) == read.as_ref());
-            self.history.turn = at.unwrap_or(self.history.turn);
         }
-        let mut places: BTreeMap<String, usize> =
-            self.channels.iter().enumerate().map(|(at, channel)| (channel.id.to_string(), at)).collect();
+        // places of the channels, in the order of their ids
+        let mut order = Vec::with_capacity(self.channels.len());
+        for (at, channel) in self.channels.iter().enumerate() {
+            if let Err(place) = found(&self.channels, &order, &channel.id) {
+                order.insert(place, at);
+            }
+        }
         let mut held: usize = self.channels.iter().map(|channel| channel.bytes()).sum();
         // so would what doubles as they come
-        let fresh = rows.iter().filter(|row| !places.contains_key(&row.id)).count();
+        let fresh = rows.iter().filter(|row| found(&self.channels, &order, &row.id).is_err()).count();
         self.channels.reserve_exact(fresh.min(self.seat.share.channels.saturating_sub(self.channels.len())));
         for row in rows {
             let room = self.has_room_for(&row, held);
-            match places.get(&row.id).and_then(|at| self.channels.get_mut(*at)) {
-                Some(channel) => {
+            match found(&self.channels, &order, &row.id) {
+                Ok(place) => {
+                    let Some(channel) = order.get(place).and_then(|at| self.channels.get_mut(*at)) else { continue };
                     if channel.conv.name != row.name || channel.conv.kind != row.kind {
                         let conv = Rc::make_mut(&mut channel.conv);
                         conv.name.clone_from(&row.name);
@@ -149,13 +159,13 @@ impl Link {
                     }
                     channel.last = row.last;
                 }
-                None if room => {
-                    places.insert(row.id.clone(), self.channels.len());
+                Err(place) if room => {
+                    order.insert(place, self.channels.len());
                     held += Channel::bytes_of(&row);
                     self.admit(row, step);
                     came += 1;
                 }
-                None => over += 1,
+                Err(_) => over += 1,
             }
         }
         if over > self.channels_over {
@@ -165,22 +175,32 @@ impl Link {
         }
         self.channels_over = over;
         self.forget_places();
+        if let State::Up(live) = &mut self.state {
+            if self.listed_once && came > 0 {
+                // a guild may list other channels each time
+                live.list_rests_until = step.now.at.after_ms(RELIST_MS);
+            }
+        }
         if self.listed_once && (came > 0 || left > 0) {
             log::info!("{}: channel resync +{came} -{left}", self.seat.agent.name);
         }
     }
 
-    /// A channel is not in the list any more: it comes back as one that let go.
+    /// A channel is not in the list any more: its place is kept, or that it had none yet.
     fn part(&mut self, mut channel: Channel) {
         let gone = channel.lane.let_go();
         self.gone(&channel.id, gone);
-        self.parked.insert(channel.id.to_string(), channel.lane.cursor().clone());
+        let place = (!matches!(channel.gate, Gate::Seeking(_))).then(|| channel.lane.cursor().clone());
+        self.parked.insert(channel.id.to_string(), place);
     }
 
     /// A channel that was not in the list before: from its kept place, or its first cursor is found and written.
     pub(super) fn admit(&mut self, row: ChannelRow, step: &mut Step<'_>) {
         let guild = self.guild_name.clone();
-        let mut channel = if let Some(place) = self.parked.remove(&row.id) {
+        let parked = self.parked.remove(&row.id);
+        // it is no new channel: what it has was not all said since the last list
+        let unplaced = parked == Some(None);
+        let mut channel = if let Some(place) = parked.flatten() {
             Channel::new(&guild, row, place, Gate::Open)
         } else {
             // a `Date` is cut to the second: in the first list's own second, what was said is old
@@ -198,7 +218,9 @@ impl Link {
                 return;
             }
             match (self.listed_once, row.last.clone()) {
-                (true, _) if later_than_ms.is_none() => Channel::new(&guild, row, Place::default(), Gate::Open),
+                (true, _) if later_than_ms.is_none() && !unplaced => {
+                    Channel::new(&guild, row, Place::default(), Gate::Open)
+                }
                 (_, Newest::Nothing) => Channel::new(&guild, row, Place::default(), Gate::Open),
                 (false, Newest::Id(id)) if keep == 0 && recall.is_some() => {
                     let seek = Seek { until: Some(id), recall, ..Seek::default() };
@@ -209,7 +231,7 @@ impl Link {
                 }
                 _ => {
                     let keep = if self.listed_once { 0 } else { keep };
-                    let undated_is_later = self.listed_once;
+                    let undated_is_later = self.listed_once && !unplaced;
                     let seek = Seek { keep, later_than_ms, undated_is_later, recall, ..Seek::default() };
                     Channel::new(&guild, row, Place::default(), Gate::Seeking(Box::new(seek)))
                 }
@@ -223,15 +245,21 @@ impl Link {
         self.channels.push(channel);
     }
 
-    /// A guild that lists other channels each time leaves no more places behind than are kept.
+    /// A guild that lists other channels each time leaves no more places behind than are kept, and no more ids of what was done
+    /// there than lanes hold.
     fn forget_places(&mut self) {
-        let over = self.parked.len().saturating_sub(self.seat.share.channels);
-        for _ in 0..over {
-            self.parked.pop_first();
+        let most = self.seat.share.window_bytes / 2;
+        let mut held: usize = self.done_before.values().map(|done| ids_bytes(done)).sum();
+        let mut over = 0;
+        while self.parked.len() > self.seat.share.channels || held > most {
+            let Some((channel, _)) = self.parked.pop_first() else { break };
+            held -= self.done_before.remove(&channel).map_or(0, |done| ids_bytes(&done));
+            self.open_before.remove(&channel);
+            over += 1;
         }
         if over > 0 {
             let detail = "so many channels left the list that the places of some are not kept";
-            self.gap(Gap::PlacesForgotten, over as u64, Missing::default(), detail);
+            self.gap(Gap::PlacesForgotten, over, Missing::default(), detail);
         }
     }
 
@@ -279,4 +307,14 @@ impl Link {
             live.list_at = now.after_ms(next.max(100));
         }
     }
+}
+
+/// Where in the order of ids a channel stands, or would stand. By hand: another map was 3 kB of a router's flash.
+fn found(channels: &[Channel], order: &[usize], id: &str) -> Result<usize, usize> {
+    order.binary_search_by(|at| channels.get(*at).map_or(Ordering::Less, |channel| (*channel.id).cmp(id)))
+}
+
+/// What ids hold, each with its String and its piece of the heap.
+fn ids_bytes(ids: &[String]) -> usize {
+    ids.iter().map(|id| id.len() + 2 * size_of::<String>()).sum()
 }

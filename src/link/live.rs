@@ -18,8 +18,9 @@ use crate::step::Step;
 const MISS_MS: u64 = 5_000;
 /// Messages at once that the socket may still bring.
 const SUSPECTS: usize = 64;
-/// A list that is said to be another one now is asked for so soon: what says so may come many times.
-const RELIST_MS: u64 = 500;
+/// A list that is said to be another one now, or that brought new channels, is asked for again so soon: either may come many
+/// times.
+pub const RELIST_MS: u64 = 500;
 
 /// What belongs to one connection.
 pub struct Live {
@@ -35,6 +36,8 @@ pub struct Live {
     pub missed: bool,
     /// When the channel list is asked for next.
     pub list_at: Moment,
+    /// A list that brought new channels was the last: the next one, which they wait for, is not asked for before this.
+    pub list_rests_until: Moment,
     /// Connected without a miss until then clears the record.
     stable_at: Option<Moment>,
     /// Deaf or denied everywhere, and staying for history's sake: when the next attempt begins.
@@ -78,6 +81,7 @@ impl Link {
             was_proven: false,
             missed: false,
             list_at: if known { now.after_ms(500) } else { now },
+            list_rests_until: now,
             stable_at: Some(now.after_ms(self.seat.timing.stable_ms)),
             retry_at,
             keepalive_at: self.dialect.keepalive().map(|(_, period_ms)| now.after_ms(period_ms)),
@@ -251,7 +255,7 @@ impl Link {
         let settled = self.channels.iter().all(|channel| channel.join_settles().is_some_and(|at| at <= now));
         if let State::Up(live) = &mut self.state {
             if waits && settled {
-                live.list_at = live.list_at.min(now);
+                live.list_at = live.list_at.min(now.max(live.list_rests_until));
             }
         }
     }

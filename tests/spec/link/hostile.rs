@@ -139,14 +139,63 @@ fn a_list_beyond_the_bound_is_one_gap_a_channel_however_often_it_is_read() {
 #[test]
 fn a_guild_that_lists_other_channels_each_time_leaves_no_more_places_than_are_kept() {
     let mut w = World::chatty(10);
-    for list in 0..5 {
-        let row = |i| format!(r#"{{"id":"l{list}-{i}","lastMessageId":null}}"#);
-        let rows: Vec<String> = (0..800).map(row).collect();
-        w.guild().trouble("channels", 1, What::Body(200, "application/json", format!("[{}]", rows.join(","))));
-    }
+    other_channels(&mut w, 5, 800);
     w.run_for(mins(10));
     let forgotten = w.link().gaps_by_reason.get("places_forgotten").copied().unwrap_or_default();
     assert_eq!(forgotten, 5 * 800 - 1_024);
+}
+
+/// A list of other channels each time.
+fn other_channels(w: &mut World, lists: usize, channels: usize) {
+    for list in 0..lists {
+        let row = |i| format!(r#"{{"id":"l{list}-{i}","lastMessageId":null}}"#);
+        let rows: Vec<String> = (0..channels).map(row).collect();
+        w.guild().trouble("channels", 1, What::Body(200, "application/json", format!("[{}]", rows.join(","))));
+    }
+}
+
+#[test]
+fn a_guild_that_lists_other_channels_each_time_is_not_asked_again_at_once() {
+    let mut w = World::chatty(12);
+    other_channels(&mut w, 200, 5);
+    w.run_for(secs(20));
+    assert!((10..=45).contains(&w.calls_of("channels")), "{} lists", w.calls_of("channels"));
+}
+
+#[test]
+fn a_guild_that_lists_other_channels_each_time_leaves_no_more_ids_than_lanes_hold() {
+    let mut w = World::new(13);
+    w.guild().trouble("history", 1_000_000, What::Status(503, None));
+    other_channels(&mut w, 6, 24);
+    for list in 0..6 {
+        let listed = |w: &World| w.calls_of("channels") > list;
+        w.run_till(mins(5), "the next list", listed);
+        w.run_for(100);
+        for n in 0..24 * 20 {
+            let (channel, id) = (n % 24, format!("{list}-{n:0100}"));
+            let message = format!(r#"{{"id":"{id}","channelId":"l{list}-{channel}","authorId":"alice","text":"-"}}"#);
+            w.guild().inject(&format!(r#"42["message.created",{message}]"#));
+        }
+    }
+    w.run_for(mins(5));
+    let forgotten = w.link().gaps_by_reason.get("places_forgotten").copied().unwrap_or_default();
+    assert!((24..=6 * 24).contains(&forgotten), "{:?}", w.link().gaps_by_reason);
+}
+
+#[test]
+fn a_channel_that_leaves_the_list_before_it_has_a_place_does_not_begin_at_its_beginning() {
+    let mut w = World::chatty(14);
+    (0..100).for_each(|n| drop(w.say("general", "alice", &format!("old {n}"))));
+    for list in [r#"[{"id":"general"}]"#, r#"[{"id":"other","lastMessageId":null}]"#] {
+        w.guild().trouble("channels", 1, What::Body(200, "application/json", list.to_owned()));
+    }
+    w.settings.timing.unproven_ms = 1_000;
+    w.guild().trouble("history", 6, What::Slow(secs(4)));
+    w.run_for(mins(5));
+    assert_eq!((w.heard(), w.link().channels_proven), (vec![], 1));
+    w.say("general", "alice", "new");
+    w.run_for(secs(5));
+    assert_eq!(w.heard(), ["new"]);
 }
 
 #[test]
