@@ -246,20 +246,25 @@ impl Link {
     }
 
     /// A guild that lists other channels each time leaves no more places behind than are kept, and no more ids of what was done
-    /// there than lanes hold.
+    /// there than one lane holds: those of this life are in `seen` as well, and what is behind a place is given again rather
+    /// than lost.
     fn forget_places(&mut self) {
-        let most = self.seat.share.window_bytes / 2;
-        let mut held: usize = self.done_before.values().map(|done| ids_bytes(done)).sum();
-        let mut over = 0;
-        while self.parked.len() > self.seat.share.channels || held > most {
+        let over = self.parked.len().saturating_sub(self.seat.share.channels);
+        for _ in 0..over {
             let Some((channel, _)) = self.parked.pop_first() else { break };
-            held -= self.done_before.remove(&channel).map_or(0, |done| ids_bytes(&done));
+            self.done_before.remove(&channel);
             self.open_before.remove(&channel);
-            over += 1;
+        }
+        let mut held: usize = self.done_before.values().map(Vec::len).sum();
+        for channel in self.parked.keys() {
+            if held <= 2 * budget::CHANNEL_ENTRIES {
+                break;
+            }
+            held -= self.done_before.remove(channel).map_or(0, |done| done.len());
         }
         if over > 0 {
             let detail = "so many channels left the list that the places of some are not kept";
-            self.gap(Gap::PlacesForgotten, over, Missing::default(), detail);
+            self.gap(Gap::PlacesForgotten, over as u64, Missing::default(), detail);
         }
     }
 
@@ -312,9 +317,4 @@ impl Link {
 /// Where in the order of ids a channel stands, or would stand. By hand: another map was 3 kB of a router's flash.
 fn found(channels: &[Channel], order: &[usize], id: &str) -> Result<usize, usize> {
     order.binary_search_by(|at| channels.get(*at).map_or(Ordering::Less, |channel| (*channel.id).cmp(id)))
-}
-
-/// What ids hold, each with its String and its piece of the heap.
-fn ids_bytes(ids: &[String]) -> usize {
-    ids.iter().map(|id| id.len() + 2 * size_of::<String>()).sum()
 }

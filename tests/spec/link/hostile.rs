@@ -163,26 +163,6 @@ fn a_guild_that_lists_other_channels_each_time_is_not_asked_again_at_once() {
 }
 
 #[test]
-fn a_guild_that_lists_other_channels_each_time_leaves_no_more_ids_than_lanes_hold() {
-    let mut w = World::new(13);
-    w.guild().trouble("history", 1_000_000, What::Status(503, None));
-    other_channels(&mut w, 6, 24);
-    for list in 0..6 {
-        let listed = |w: &World| w.calls_of("channels") > list;
-        w.run_till(mins(5), "the next list", listed);
-        w.run_for(100);
-        for n in 0..24 * 20 {
-            let (channel, id) = (n % 24, format!("{list}-{n:0100}"));
-            let message = format!(r#"{{"id":"{id}","channelId":"l{list}-{channel}","authorId":"alice","text":"-"}}"#);
-            w.guild().inject(&format!(r#"42["message.created",{message}]"#));
-        }
-    }
-    w.run_for(mins(5));
-    let forgotten = w.link().gaps_by_reason.get("places_forgotten").copied().unwrap_or_default();
-    assert!((24..=6 * 24).contains(&forgotten), "{:?}", w.link().gaps_by_reason);
-}
-
-#[test]
 fn a_channel_that_leaves_the_list_before_it_has_a_place_does_not_begin_at_its_beginning() {
     let mut w = World::chatty(14);
     (0..100).for_each(|n| drop(w.say("general", "alice", &format!("old {n}"))));
