@@ -216,7 +216,8 @@ const HEAP_DIGITS: usize = 16;
 /// A heap that is smaller than what all else can come to is refused, with the one change that saves most.
 fn heap(limits: &Section<'_>, settings: &Settings, found: &mut Findings) {
     let (counts, limit) = (settings.counts(), settings.heap_limit());
-    if limit >= ceiling::ceiling(&counts) {
+    let now = ceiling::ceiling(&counts);
+    if limit >= now {
         return;
     }
     // the number that is to be given may have more digits
@@ -228,7 +229,7 @@ fn heap(limits: &Section<'_>, settings: &Settings, found: &mut Findings) {
     };
     let least = (0..Counts::CHANGES).map(changed).min_by_key(|(sum, ..)| *sum);
     let advice = match least {
-        Some((sum, item, change)) if sum < ceiling::ceiling(&counts) => {
+        Some((sum, item, change)) if sum < now => {
             format!("most can be saved of `{item}`: {change} makes it {sum} at least; or give")
         }
         Some(_) | None => "nothing of it can be less: give".to_owned(),

@@ -95,13 +95,15 @@ impl Link {
     /// found to skip messages.
     fn make_room(&mut self, at: usize, step: &mut Step<'_>) {
         let (mut held, most) = (self.entries_bytes(), self.seat.share.window_bytes);
-        // what may be trusted next is asked about first
-        let next = self.channels.iter_mut().max_by_key(|channel| channel.lane.trustable());
-        if let Some(next) = next.filter(|_| held >= most / 4) {
-            next.wanted |= next.lane.trustable() > 0;
+        let near = held >= most / 4;
+        if near {
+            // what may be trusted next is asked about first
+            if let Some(next) = self.channels.iter_mut().max_by_key(|channel| channel.lane.trustable()) {
+                next.wanted |= next.lane.trustable() > 0;
+            }
         }
         let Some(channel) = self.channels.get_mut(at) else { return };
-        channel.wanted = channel.wanted || channel.lane.crowded() || held >= most / 4;
+        channel.wanted = channel.wanted || channel.lane.crowded() || near;
         if channel.wanted {
             // before what comes together with it is trusted
             self.read_on(step);

@@ -41,7 +41,7 @@ const LONG_EVERY: usize = 499;
 const ANSWERED_EVERY: usize = 7;
 const LONG_BYTES: usize = 50_000;
 /// Longer than an HTTP connection stays open without a request: between two there is a moment without one.
-const RECONCILE_S: u64 = budget::HTTP_IDLE_MS / 1_000 + 2;
+pub const RECONCILE_S: u64 = budget::HTTP_IDLE_MS / 1_000 + 2;
 /// What the heap may be more: the task list of the executor and the queues between its tasks double where more is under way at
 /// once by chance. A byte a message, or 64 a reconnect, is more than this.
 const HEAP_GROWTH_BYTES: u64 = 8 * 1024;

@@ -1,5 +1,6 @@
 //! The heap of the real binary, as its own allocator counts it, against its budget.
 
+use crate::growth::RECONCILE_S;
 use crate::guild::bridge::{Bridge, wait_for};
 use crate::guild::hostile::{Bad, Leg};
 use crate::guild::proxy::Proxy;
@@ -202,8 +203,6 @@ fn slow_lists() -> Ended {
 fn further_links() -> Ended {
     const FURTHER: usize = 8;
     const CHANNELS: usize = 10;
-    // longer than an HTTP connection stays open without a request: between two there is a moment without one
-    const RECONCILE_S: u64 = budget::HTTP_IDLE_MS / 1_000 + 2;
     let held = [1, 1 + FURTHER].map(|links| {
         let guild = Guild::start(Options { tls: true, ..Options::default() });
         let mut bridge = Bridge::new(BRIDGE, &guild.url());
