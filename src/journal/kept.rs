@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 pub struct Kept {
     /// By link (`agent@guild`) and channel.
     pub cursors: BTreeMap<(String, String), Cursor>,
-    /// By link and channel: messages whose turn is finished and that may lie past the cursor, as they finished; the last
-    /// `budget::DEDUPE_IDS`.
+    /// By link and channel: messages whose turn is finished and that may lie past the cursor, which is none of them, as they
+    /// finished; the last `budget::DEDUPE_IDS`.
     pub done: BTreeMap<(String, String), Vec<String>>,
     /// By link: channel and post, in order, of what is neither stored nor given up.
     pub posts: BTreeMap<String, Vec<(String, Post)>>,
@@ -41,7 +41,7 @@ impl Kept {
                 for post in posts {
                     self.post(&link, &channel, post);
                 }
-                remember(self.done.entry((link, channel)).or_default(), message, budget::DEDUPE_IDS);
+                self.done(link, channel, message);
             }
             Record::Post { link, channel, post } => self.post(&link, &channel, post),
             Record::Posted { link, key, message } => {
@@ -61,7 +61,7 @@ impl Kept {
             }
             Record::Gap { link, reason, noted, done } => {
                 for (channel, message) in done {
-                    remember(self.done.entry((link.clone(), channel)).or_default(), message, budget::DEDUPE_IDS);
+                    self.done(link.clone(), channel, message);
                 }
                 self.gaps.insert((link, reason), noted);
             }
@@ -154,6 +154,15 @@ impl Kept {
             done: Vec::new(),
         });
         gaps.chain(cursors).chain(done).chain(own).chain(posts).chain(letters).collect()
+    }
+
+    /// A turn is finished. What the cursor names is settled with it, so a journal said twice says the same.
+    fn done(&mut self, link: String, channel: String, message: String) {
+        let place = (link, channel);
+        let named = |cursor: &Cursor| cursor.id.as_ref() == Some(&message) || cursor.before.as_ref() == Some(&message);
+        if !self.cursors.get(&place).is_some_and(named) {
+            remember(self.done.entry(place).or_default(), message, budget::DEDUPE_IDS);
+        }
     }
 
     fn waits_no_more(&mut self, link: &str, key: &str) {

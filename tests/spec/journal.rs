@@ -159,6 +159,18 @@ fn replaying_a_snapshot_and_what_came_after_it_is_replaying_all() {
 }
 
 #[test]
+fn a_snapshot_said_twice_says_the_same() {
+    let named = kept(&[cursor("c", Some("1"), Some("2")), turn("c", "2", vec![]), turn("c", "1", vec![])]);
+    assert!(named.done.is_empty(), "the cursor says both");
+    for seed in 0..400 {
+        let mut rng = Rng::with_seed(seed);
+        let kept_once = kept(&(0..80).map(|_| any_record(&mut rng)).collect::<Vec<_>>());
+        let snapshot = kept_once.records();
+        assert_eq!(kept(&[snapshot.clone(), snapshot].concat()), kept_once, "{seed}");
+    }
+}
+
+#[test]
 fn a_record_written_twice_in_a_row_counts_once() {
     for seed in 0..200 {
         let mut rng = Rng::with_seed(seed);
