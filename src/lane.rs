@@ -6,7 +6,8 @@ mod trusted;
 mod whole;
 
 pub use let_go::LetGo;
-pub use trusted::Trusted;
+pub use trusted::Stretch;
+use trusted::Trusted;
 
 use crate::budget;
 use crate::message::{Author, Message, mark};
@@ -319,7 +320,8 @@ impl Lane {
                 self.old -= usize::from(at - self.settled < self.old);
                 self.settle(id);
             }
-            None if self.read.id.as_deref() == Some(id) || self.cursor.id.as_deref() == Some(id) => {}
+            None if self.read.id.as_deref() == Some(id) => {}
+            None if self.cursor.id.as_deref() == Some(id) => drop(self.passes_check(id)),
             None => return false,
         }
         self.advance();
@@ -328,6 +330,10 @@ impl Lane {
 
     /// History lists a message that was not in this lane. `None`: it asks for no turn, or was done before.
     pub fn listed(&mut self, id: &str, message: Option<Box<Message>>) {
+        if message.is_none() && self.passes_check(id) {
+            return;
+        }
+        self.fall_back();
         self.count(message.as_deref(), true);
         self.make_room(id);
         self.entries.insert(self.settled, Entry::new(id, What::of(message, true)));
@@ -338,6 +344,7 @@ impl Lane {
 
     /// History lists a message whose turn is open, begun before its channel left the list.
     pub fn listed_open(&mut self, id: &str) {
+        self.fall_back();
         self.make_room(id);
         self.entries.insert(self.settled, Entry::new(id, What::Open));
         self.ready += 1;
@@ -349,6 +356,7 @@ impl Lane {
         // what found no room while this page was under way comes with the next
         let lost = !self.dropped && std::mem::take(&mut self.owed).iter().any(Option::is_some);
         let unlisted = self.forget_unlisted();
+        self.check_over();
         self.following = !self.dropped;
         self.unbroken = self.following;
         if self.following {

@@ -8,6 +8,7 @@ mod attachments;
 mod attempt;
 pub mod calls;
 pub mod channel;
+mod check;
 mod fellows;
 mod gaps;
 pub mod history;

@@ -30,6 +30,7 @@ impl Lane {
             *last = Some(newest.id.clone());
         }
         let owed = std::mem::take(&mut self.owed);
+        self.put_off_check();
         let (cursor_moved, pinned, trusted) = (self.cursor_moved, self.pinned, self.trusted.take());
         *self = Self { owed, cursor_moved, pinned, trusted, ..Self::at(self.cursor.clone()) };
         gone

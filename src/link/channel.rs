@@ -176,7 +176,7 @@ impl Channel {
         self.probe_due = false;
         self.proven = None;
         self.misses = 0;
-        self.lane.take_trusted();
+        self.lane.session_over();
         self.doubt();
     }
 

@@ -4,6 +4,7 @@ use super::answers::{checked, is_array, unreadable};
 use super::calls::{Page, Purpose};
 use super::channel::{Channel, Gate};
 use super::gaps::Missing;
+use super::keep::turn;
 use super::oldest::{self, Oldest};
 use super::{Link, State, in_channel};
 use crate::budget;
@@ -126,7 +127,7 @@ impl Link {
             lane.map(|lane| (!lane.holds_back(), std::cmp::Reverse(lane.trustable()), lane.waiting()))
         };
         let turns = (0..count).map(|n| (first + n) % count).filter(ready);
-        let Some(at) = turns.min_by_key(rank) else {
+        let Some(at) = turns.min_by_key(rank).or_else(|| self.check_next(room)) else {
             return self.wait_for_joins(room, crowded, now);
         };
         let Some(channel) = self.channels.get(at) else { return };
@@ -154,6 +155,7 @@ impl Link {
     pub(super) fn history_answered(&mut self, page: Page, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
         self.history.busy = false;
         let Some(at) = self.channels.iter().position(|channel| channel.is(&page.channel)) else { return };
+        let Some(checks) = self.checks(at, &answer) else { return };
         let unknown_place = matches!(&answer, Answer::Got(got) if matches!(got.status, 400 | 404 | 410));
         let got = match checked("history", answer) {
             Ok(got) => got,
@@ -172,7 +174,7 @@ impl Link {
         if page.oldest {
             return self.oldest_came(at, &page, &got);
         }
-        let blind = self.channels.get(at).is_some_and(|channel| oldest::is_blind(channel, &page));
+        let blind = !checks && self.channels.get(at).is_some_and(|channel| oldest::is_blind(channel, &page));
         let Some(cut_blindly) = (if blind { self.cut_blindly(at, &page, &got) } else { Some(false) }) else { return };
         if let Some(channel) = self.channels.get_mut(at) {
             channel.oldest = Oldest::Unasked;
@@ -200,7 +202,7 @@ impl Link {
         }
         channel.failing_since = None;
         // where there was no room for the first row, the place is read again
-        let judged = !brought.full || brought.passed > 0;
+        let judged = (!brought.full || brought.passed > 0) && !checks;
         let mut cut = page.expect.is_some() && !brought.expected_seen && judged;
         if cut {
             self.cut(at, &page, &brought);
@@ -321,7 +323,12 @@ impl Link {
         }
         if self.seen.contains(&in_channel(&channel.id, id)) {
             channel.lane.listed(id, None);
-            if let Some(done) = self.done_before.get_mut(&*channel.id) {
+            let (late, name) = (channel.lane.is_late(), channel.id.clone());
+            if late {
+                // the cursor had passed it
+                step.record(turn(&self.name(), &name, id));
+            }
+            if let Some(done) = self.done_before.get_mut(&*name) {
                 done.retain(|done| done != id);
             }
             return;
@@ -335,7 +342,11 @@ impl Link {
             self.tally.replayed += 1;
         }
         if let Some(channel) = self.channels.get_mut(at) {
+            let was_late = channel.lane.is_late();
             channel.lane.listed(id, owned);
+            if channel.lane.is_late() && !was_late {
+                self.late(at, step);
+            }
         }
         if baseline {
             self.suspect(&name, id, step.now.at);

@@ -133,7 +133,7 @@ pub(super) enum Known {
     Now,
 }
 
-fn turn(link: &str, channel: &str, message: &str) -> Record {
+pub(super) fn turn(link: &str, channel: &str, message: &str) -> Record {
     let (link, channel, message) = (link.to_owned(), channel.to_owned(), message.to_owned());
     Record::Turn { link, channel, message, posts: Vec::new() }
 }

@@ -3,6 +3,7 @@
 use super::answers::{checked, is_array, unreadable};
 use super::calls::Purpose;
 use super::channel::{Channel, Gate, Seek};
+use super::check::unchecked;
 use super::gaps::Missing;
 use super::history::FAILED_MS;
 use super::live::RELIST_MS;
@@ -188,6 +189,8 @@ impl Link {
 
     /// A channel is not in the list any more: its place is kept, or that it had none yet.
     fn part(&mut self, mut channel: Channel) {
+        let doubted = channel.lane.take_doubted().map(|stretch| unchecked(&channel, stretch));
+        self.count_unchecked(doubted);
         let gone = channel.lane.let_go();
         self.gone(&channel.id, gone);
         let place = (!matches!(channel.gate, Gate::Seeking(_))).then(|| channel.lane.cursor().clone());

@@ -1,14 +1,13 @@
 //! The connection after CONNECT was answered: joins, proof, misses, and what follows from being deaf.
 
 use super::channel::{Channel, Gate};
-use super::gaps::Missing;
+use super::check::unchecked;
 use super::hold::Hold;
 use super::{Cable, DEAF_SESSIONS, Link, State, in_channel};
 use crate::backoff::{Class, Outcome};
 use crate::budget;
 use crate::codec::socket::Event;
 use crate::dialect::{ChannelRow, Heard, JoinAnswer};
-use crate::gap::Gap;
 use crate::moment::{Moment, sooner};
 use crate::reason::{Reason, Why};
 use crate::ring::Window;
@@ -349,19 +348,12 @@ impl Link {
         self.channels.iter_mut().for_each(|channel| channel.lane.broke());
     }
 
-    /// What was taken from the socket alone may have gaps that nobody looks for any more.
+    /// What was taken from the socket alone may have gaps: what history is not read over again is counted.
     pub(super) fn doubt_what_was_trusted(&mut self) {
         for at in 0..self.channels.len() {
             let Some(channel) = self.channels.get_mut(at) else { return };
-            let Some(trusted) = channel.lane.take_trusted() else { continue };
-            let (id, to) = (channel.id.clone(), channel.lane.read().id.clone());
-            let detail = format!(
-                "{}: {} message(s) came faster than history may be asked, by a socket that then did not bring what it shows",
-                channel.name(),
-                trusted.count
-            );
-            let missing = Missing { channel: Some(&id), from: trusted.from.as_deref(), to: to.as_deref() };
-            self.gap(Gap::Unchecked, 1, missing, &detail);
+            let doubted = channel.lane.doubt_trusted().map(|stretch| unchecked(channel, stretch));
+            self.count_unchecked(doubted);
         }
     }
 

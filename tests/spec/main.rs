@@ -11,6 +11,7 @@ mod agent_stdio;
 mod agent_template;
 mod asked;
 mod backoff;
+mod believed;
 mod budget;
 mod burst;
 mod cli;

@@ -1,0 +1,83 @@
+//! What was believed of a socket that said more than history may be asked about is looked at once its channel is quiet: what the
+//! socket skipped there comes late.
+
+use super::channel::{Channel, Gate};
+use super::gaps::Missing;
+use super::{Link, in_channel};
+use crate::call::Answer;
+use crate::gap::Gap;
+use crate::lane::Stretch;
+use crate::step::Step;
+use std::rc::Rc;
+
+impl Link {
+    /// A channel whose history is to be read again, where nothing else is to be read and there is room. Not where history is
+    /// listed newest first: there every reading looks back.
+    pub(super) fn check_next(&mut self, room: bool) -> Option<usize> {
+        if !room || self.dialect.timeline().is_some() {
+            return None;
+        }
+        for at in 0..self.channels.len() {
+            let channel = self.channels.get_mut(at)?;
+            let Some(first) = channel.lane.check_due().filter(|_| may_check(channel)) else { continue };
+            if self.seen.contains(&in_channel(&channel.id, first)) {
+                channel.lane.begin_check();
+                channel.wanted = true;
+                return Some(at);
+            }
+            let doubted = channel.lane.end_check().map(|stretch| unchecked(channel, stretch));
+            self.count_unchecked(doubted);
+        }
+        None
+    }
+
+    /// Whether an answer is of what is looked at again. `None`: it cannot be, now that so much was said since, or that the
+    /// guild knows the place no more; reading goes on where it stood.
+    pub(super) fn checks(&mut self, at: usize, answer: &Answer<'_>) -> Option<bool> {
+        let channel = self.channels.get_mut(at)?;
+        let Some(first) = channel.lane.checked() else { return Some(false) };
+        let refused = matches!(answer, Answer::Got(got) if matches!(got.status, 400 | 404 | 410));
+        if !refused && self.seen.contains(&in_channel(&channel.id, first)) {
+            return Some(true);
+        }
+        channel.wanted = true;
+        let doubted = channel.lane.end_check().map(|stretch| unchecked(channel, stretch));
+        self.count_unchecked(doubted);
+        None
+    }
+
+    /// Of a socket that was found to skip: a gap.
+    pub(super) fn count_unchecked(&mut self, unchecked: Option<Unchecked>) {
+        let Some(Unchecked { channel, from, to, detail }) = unchecked else { return };
+        let missing = Missing { channel: Some(&channel), from: from.as_deref(), to: to.as_deref() };
+        self.gap(Gap::Unchecked, 1, missing, &detail);
+    }
+
+    /// Something was skipped: its place is written before what says that messages behind it are done.
+    pub(super) fn late(&self, at: usize, step: &mut Step<'_>) {
+        let Some(channel) = self.channels.get(at) else { return };
+        self.keep_cursor(channel, step);
+    }
+}
+
+/// What came of the socket alone, was doubted and cannot be looked at again.
+pub(super) struct Unchecked {
+    channel: Rc<str>,
+    from: Option<String>,
+    to: Option<String>,
+    detail: String,
+}
+
+/// Such a stretch of a channel.
+pub(super) fn unchecked(channel: &Channel, stretch: Stretch) -> Unchecked {
+    let Stretch { from, count, .. } = stretch;
+    let detail = format!(
+        "{}: {count} message(s) came faster than history may be asked, by a socket that then did not bring what it shows",
+        channel.name(),
+    );
+    Unchecked { channel: channel.id.clone(), from, to: channel.lane.read().id.clone(), detail }
+}
+
+fn may_check(channel: &Channel) -> bool {
+    matches!(channel.gate, Gate::Open) && channel.baseline && !channel.wanted && channel.failing_since.is_none()
+}
