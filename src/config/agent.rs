@@ -6,7 +6,6 @@ use super::{Places, answer, guild, schema};
 use crate::budget;
 use crate::io::secret;
 use crate::settings::{Agent, Guild, RespondTo, Transport};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Reads one; `guilds` are the names that can be meant. What is wrong with its key goes to `keys`.
 pub fn read(
@@ -128,34 +127,45 @@ pub fn compare(root: &Section<'_>, agents: &[Agent], guilds: &[Guild], found: &m
             found.fault(at, path("id"), what);
         }
     }
-    let mut sockets: BTreeMap<_, (&str, &Vec<u32>)> = BTreeMap::new();
-    let mut seats: BTreeMap<(&str, &str), &str> = BTreeMap::new();
-    for agent in agents {
+    // maps of what came before would be 6 kB of a router's flash
+    for (n, agent) in agents.iter().enumerate() {
+        let before = agents.iter().take(n);
         if let Transport::Socket { path, uids } = &agent.answer {
-            let (other, theirs) = sockets.entry(path).or_insert((&agent.name, uids));
-            if *theirs != uids {
+            let shared = before.clone().find_map(|other| match &other.answer {
+                Transport::Socket { path: its, uids } if its == path => Some((&other.name, uids)),
+                Transport::Socket { .. }
+                | Transport::Exec { .. }
+                | Transport::Stdio { .. }
+                | Transport::Http { .. } => None,
+            });
+            if let Some((other, _)) = shared.filter(|(_, theirs)| *theirs != uids) {
                 let what = format!("differs from agents.{other}'s for the same socket; give both the same");
                 found.fault(at(&agent.name), format!("agents.{}.answer.uids", agent.name), what);
             }
         }
         for guild in &agent.guilds {
-            let signs_in = guilds.iter().any(|other| other.name == *guild && other.dialect.signs_in());
-            let (field, who) = match agent.login.as_deref().filter(|_| signs_in) {
-                Some(login) => ("login", login),
-                None => ("id", agent.id.as_str()),
-            };
-            let other = seats.entry((guild, who)).or_insert(&agent.name);
-            if *other != agent.name {
-                let what = format!("is `{who}` in {guild} as agents.{other} is: both answer each message");
+            let (field, who) = seat_in(agent, guild, guilds);
+            let same = |other: &&Agent| other.guilds.contains(guild) && seat_in(other, guild, guilds).1 == who;
+            if let Some(other) = before.clone().find(same) {
+                let what = format!("is `{who}` in {guild} as agents.{} is: both answer each message", other.name);
                 found.warn(at(&agent.name), format!("agents.{}.{field}", agent.name), what);
             }
         }
     }
-    let used: BTreeSet<&str> = agents.iter().flat_map(|agent| agent.guilds.iter().map(String::as_str)).collect();
-    for entry in root.named("guilds").iter().filter(|entry| !used.contains(entry.name.as_str())) {
+    let used = |name: &String| agents.iter().any(|agent| agent.guilds.contains(name));
+    for entry in root.named("guilds").iter().filter(|entry| !used(&entry.name)) {
         found.warn(entry.at, format!("guilds.{}", entry.name), "no agent is in this guild; nothing connects to it");
     }
     if agents.is_empty() {
         root.warn("agents", "there is none; the daemon has nothing to do", found);
+    }
+}
+
+/// The field that says who an agent is in a guild, and what it says.
+fn seat_in<'a>(agent: &'a Agent, guild: &str, guilds: &[Guild]) -> (&'static str, &'a str) {
+    let signs_in = guilds.iter().any(|other| other.name == *guild && other.dialect.signs_in());
+    match agent.login.as_deref().filter(|_| signs_in) {
+        Some(login) => ("login", login),
+        None => ("id", &agent.id),
     }
 }

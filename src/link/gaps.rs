@@ -9,20 +9,26 @@ use crate::moment::rfc3339;
 use crate::status::GapStatus;
 use crate::step::Step;
 use crate::text::Clipped;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// What could not be kept, by its reason.
 #[derive(Default)]
 pub struct Gaps {
-    noted: BTreeMap<Gap, Noted>,
-    /// Not in the journal yet.
-    owed: BTreeSet<Gap>,
-    /// Found since the clock was last read.
-    undated: BTreeSet<Gap>,
+    counted: BTreeMap<Gap, Counted>,
     last: Option<Gap>,
     /// Messages that were passed over: marked as done in the record that counts them, so that they are not counted again
     /// after a restart while the cursor stands before them.
     passed: Vec<(Gap, String, String)>,
+}
+
+/// What could not be kept for one reason. Flags beside it: a set of reasons is 2 kB of a router's flash.
+#[derive(Default)]
+struct Counted {
+    noted: Noted,
+    /// Not in the journal yet.
+    owed: bool,
+    /// Found since the clock was last read.
+    undated: bool,
 }
 
 /// Where something is missing.
@@ -79,7 +85,7 @@ impl Gaps {
     /// Counts; says nothing. False: it was counted before, in an earlier life that did not come past it.
     fn count(&mut self, gap: Gap, n: u64, missing: Missing<'_>, detail: &str) -> bool {
         let own = |id: Option<&str>| id.map(str::to_owned);
-        let noted = self.noted.entry(gap).or_default();
+        let Counted { noted, owed, undated } = self.counted.entry(gap).or_default();
         if noted.is_again(gap, missing, detail) {
             return false;
         }
@@ -96,21 +102,20 @@ impl Gaps {
             to: own(missing.to),
             detail: Clipped::to(detail, budget::GAP_DETAIL_BYTES).to_string(),
         };
-        self.owed.insert(gap);
-        self.undated.insert(gap);
+        (*owed, *undated) = (true, true);
         self.last = Some(gap);
         true
     }
 
     /// All that there is, by the reasons' codes.
     pub fn by_reason(&self) -> BTreeMap<&'static str, u64> {
-        self.noted.iter().map(|(gap, noted)| (gap.code(), noted.count)).collect()
+        self.iter().map(|(gap, noted)| (gap.code(), noted.count)).collect()
     }
 
     /// The last of all.
     pub fn last(&self) -> Option<GapStatus> {
         let gap = self.last?;
-        let noted = self.noted.get(&gap)?;
+        let noted = self.noted(gap)?;
         Some(GapStatus {
             at: rfc3339(noted.at_ms),
             reason: gap.code(),
@@ -123,7 +128,11 @@ impl Gaps {
 
     /// Everything, for a journal that begins anew.
     pub fn iter(&self) -> impl Iterator<Item = (Gap, &Noted)> {
-        self.noted.iter().map(|(gap, noted)| (*gap, noted))
+        self.counted.iter().map(|(gap, counted)| (*gap, &counted.noted))
+    }
+
+    fn noted(&self, gap: Gap) -> Option<&Noted> {
+        self.counted.get(&gap).map(|counted| &counted.noted)
     }
 }
 
@@ -158,9 +167,9 @@ impl Link {
 
     /// The gaps that were found in this happening have its time.
     pub(super) fn date_gaps(&mut self, wall_ms: u64) {
-        for gap in std::mem::take(&mut self.gaps.undated) {
-            if let Some(noted) = self.gaps.noted.get_mut(&gap) {
-                noted.at_ms = wall_ms;
+        for counted in self.gaps.counted.values_mut() {
+            if std::mem::take(&mut counted.undated) {
+                counted.noted.at_ms = wall_ms;
             }
         }
     }
@@ -169,8 +178,11 @@ impl Link {
     /// letter that falls out.
     pub(super) fn keep_gaps(&mut self, step: &mut Step<'_>) {
         self.date_gaps(step.now.wall_ms);
-        for gap in std::mem::take(&mut self.gaps.owed) {
-            let Some(noted) = self.gaps.noted.get(&gap).cloned() else { continue };
+        let owed = |(gap, counted): (&Gap, &mut Counted)| {
+            std::mem::take(&mut counted.owed).then(|| (*gap, counted.noted.clone()))
+        };
+        let owed: Vec<(Gap, Noted)> = self.gaps.counted.iter_mut().filter_map(owed).collect();
+        for (gap, noted) in owed {
             let mut marks = self.marks_of(gap);
             loop {
                 let done = marks.split_off(marks.len().saturating_sub(budget::GAP_MARKS));
@@ -200,8 +212,7 @@ impl Link {
     pub fn count_lost_journal(&mut self, lost: &Noted) {
         self.lost_places = true;
         let detail = Clipped::to(&lost.detail, budget::GAP_DETAIL_BYTES).to_string();
-        let counted = self.gaps.noted.get(&Gap::JournalLost);
-        if counted.is_some_and(|noted| noted.at_ms == lost.at_ms && noted.detail == detail) {
+        if self.gaps.noted(Gap::JournalLost).is_some_and(|noted| noted.at_ms == lost.at_ms && noted.detail == detail) {
             return;
         }
         self.gap(Gap::JournalLost, 1, Missing::default(), &lost.detail);
@@ -217,10 +228,10 @@ impl Link {
 
     /// What could not be kept in an earlier life.
     pub fn remember_gap(&mut self, gap: Gap, noted: Noted) {
-        let latest = self.gaps.last.and_then(|last| self.gaps.noted.get(&last)).map_or(0, |last| last.at_ms);
+        let latest = self.gaps.last.and_then(|last| self.gaps.noted(last)).map_or(0, |last| last.at_ms);
         if noted.at_ms >= latest {
             self.gaps.last = Some(gap);
         }
-        self.gaps.noted.insert(gap, noted);
+        self.gaps.counted.entry(gap).or_default().noted = noted;
     }
 }
