@@ -1,13 +1,14 @@
-//! What a long message took of the heap is given back with it, however its bytes came.
+//! What a long message took of the heap is given back with it, however its bytes came, and what channels took that are gone.
 
 use crate::guild::Options;
 use crate::guild::frame::{BINARY, Frame, TEXT};
+use crate::guild::model::Fault;
 use crate::scene::{Scene, words};
 use crate::{Ended, Scenario};
 use guild_bridge::budget;
 use serde_json::json;
 use std::thread::ScopedJoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario("what_long_messages_took_is_given_back_at_once", 90, || {
@@ -19,6 +20,7 @@ pub const SCENARIOS: &[Scenario] = &[
     }),
     Scenario("what_a_long_frame_took_is_given_back_however_it_comes", 60, shapes),
     Scenario("frames_in_pieces_of_any_size_are_read", 60, pieces),
+    Scenario("a_guild_that_lists_other_channels_each_time_costs_little", 120, other_channels),
 ];
 
 /// Of a message that is nearly as long as they may be.
@@ -143,4 +145,38 @@ fn pieces() -> Ended {
     let link = scene.bridge.link("recruiter");
     assert_eq!((scene.number("attempts"), &link["state"], scene.number("gaps")), (1, &json!("live"), 0), "{link}");
     scene.end()
+}
+
+/// Channels of each list, whose ids are as long as they come.
+const CHANNELS: usize = 40;
+
+/// All channels but one are others at each list. People talk in them, and history, which would settle that, is not to be had.
+fn other_channels() -> Ended {
+    let mut scene = Scene::new(Options::default());
+    (scene.bridge.config["timing"]["reconcile_s"], scene.bridge.config["timing"]["unproven_s"]) = (json!(1), json!(1));
+    let mut scene = quiet(scene);
+    scene.guild.with(|guild, _| guild.faults.set(Fault::HistoryStatus(503)));
+    (0..4).for_each(|list| next_channels(&mut scene, list));
+    let held = scene.held();
+    (4..40).for_each(|list| next_channels(&mut scene, list));
+    assert!(scene.bridge.link("recruiter")["gaps_by_reason"]["places_forgotten"].as_u64() > Some(1_000));
+    scene.cost_little(held);
+    scene.end()
+}
+
+fn next_channels(scene: &mut Scene, list: usize) {
+    let names: Vec<String> = (0..CHANNELS).map(|n| format!("{list:04}-{n:02}-{}", "x".repeat(112))).collect();
+    scene.guild.with(|guild, _| {
+        let gone: Vec<String> = guild.channels.keys().filter(|id| *id != "general").cloned().collect();
+        gone.iter().for_each(|id| guild.remove_channel(id));
+        names.iter().for_each(|id| guild.add_channel(id, "channel", &["recruiter", "u7"]));
+    });
+    let heard = |guild: &mut crate::guild::model::Model, _| names.iter().all(|id| guild.hearers(id) > 0);
+    let until = Instant::now() + Duration::from_secs(10);
+    while !scene.guild.with(heard) {
+        assert!(Instant::now() < until, "list {list} is not joined: {}", scene.bridge.link("recruiter"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    names.iter().for_each(|id| (0..7).for_each(|n| drop(scene.guild.say(id, "u7", &format!("{n}")))));
+    std::thread::sleep(Duration::from_millis(200));
 }
