@@ -6,8 +6,7 @@ mod trusted;
 mod whole;
 
 pub use let_go::LetGo;
-pub use trusted::Stretch;
-use trusted::Trusted;
+pub use trusted::{Stretch, Trusted};
 
 use crate::budget;
 use crate::message::{Author, Message, mark};

@@ -41,7 +41,7 @@ use crate::budget::ceiling::{Pressure, Share};
 use crate::call::{Answer, Ticket};
 use crate::day::Day;
 use crate::dialect::{self, Dialect};
-use crate::lane::Place;
+use crate::lane::{Place, Trusted};
 use crate::letters::Letters;
 use crate::message::{Fetched, Line, LinkId};
 use crate::moment::{Moment, sooner};
@@ -110,9 +110,8 @@ pub struct Link {
     backoff: Backoff,
     calls: Calls,
     channels: Vec<channel::Channel>,
-    /// Places of channels that are not in the list now, and of those that were never seen in this life; none where it was still
-    /// being looked for.
-    parked: BTreeMap<String, Option<Place>>,
+    /// Channels that are not in the list now, and those that were never seen in this life.
+    parked: BTreeMap<String, Parked>,
     /// Messages whose turn ended in an earlier life, until history was read past them.
     done_before: BTreeMap<String, Vec<String>>,
     /// Messages whose turn was open when their channel left the list, until it ends.
@@ -165,6 +164,14 @@ pub struct Link {
     tally: Tally,
     /// How it fared, where somebody may look at it.
     day: Option<Box<Day>>,
+}
+
+/// A channel that is not in the list.
+struct Parked {
+    /// Where it stands; none where that was still being looked for.
+    place: Option<Place>,
+    /// What is to be looked at when it comes back.
+    trusted: Option<Box<Trusted>>,
 }
 
 /// What the relay has to pass on.

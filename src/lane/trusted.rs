@@ -4,6 +4,9 @@
 use super::{Lane, Place, What};
 use crate::budget;
 
+/// A place that was refused so often, while others are read, is gone.
+const REFUSALS: u8 = 3;
+
 /// What counts as settled without having been listed.
 pub struct Trusted {
     /// What of it stands in doubt where the socket is found to skip.
@@ -29,6 +32,8 @@ struct Check {
     /// The first message that was trusted: who knows it knows all that came later.
     first: Box<str>,
     stage: Stage,
+    /// So often the guild refused its place.
+    refused: u8,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -54,7 +59,7 @@ impl Lane {
             let place = &self.read;
             let fresh = || Stretch { from: place.id.clone(), count: 0, covered: true, doubted: false };
             trusted.stretch.get_or_insert_with(fresh).count += 1;
-            let begin = || Check { from: place.clone(), first: id.clone(), stage: Stage::Due };
+            let begin = || Check { from: place.clone(), first: id.clone(), stage: Stage::Due, refused: 0 };
             trusted.check.get_or_insert_with(begin);
             self.settle(&id);
             self.advance();
@@ -95,9 +100,15 @@ impl Lane {
         stretch.take_if(|stretch| !stretch.covered)
     }
 
-    /// What was doubted, where nothing looks at it any more.
-    pub fn take_doubted(&mut self) -> Option<Stretch> {
-        self.trusted.as_mut()?.stretch.take_if(|stretch| stretch.doubted)
+    /// The channel leaves the list: what is to be looked at when it comes back.
+    pub fn part(&mut self) -> Option<Box<Trusted>> {
+        self.session_over();
+        self.trusted.take_if(|trusted| trusted.check.is_some())
+    }
+
+    /// The channel came back.
+    pub fn came_back(&mut self, trusted: Option<Box<Trusted>>) {
+        self.trusted = trusted;
     }
 
     /// The connection is over: what was trusted is looked at on the next one.
@@ -160,8 +171,18 @@ impl Lane {
         self.put_off_check();
         let trusted = self.trusted.as_mut()?;
         trusted.check = None;
-        trusted.stretch.iter_mut().for_each(|stretch| stretch.covered = false);
-        self.take_doubted()
+        let stretch = trusted.stretch.as_mut()?;
+        stretch.covered = false;
+        if stretch.doubted { trusted.stretch.take() } else { None }
+    }
+
+    /// The guild refused its place, or the channel: it is looked at later, and where it is refused again and again, not at all.
+    /// What was doubted of it then.
+    pub fn refuse_check(&mut self) -> Option<Stretch> {
+        self.put_off_check();
+        let check = self.trusted.as_mut()?.check.as_mut()?;
+        check.refused += 1;
+        if check.refused < REFUSALS { None } else { self.end_check() }
     }
 
     /// History lists a message that is known, and no entry. True: it belongs to what is looked at again, and that is all.

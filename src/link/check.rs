@@ -31,17 +31,20 @@ impl Link {
         None
     }
 
-    /// Whether an answer is of what is looked at again. `None`: it cannot be, now that so much was said since, or that the
-    /// guild knows the place no more; reading goes on where it stood.
+    /// Whether an answer is of what is looked at again. `None`: it cannot be, now that so much was said since, or the guild
+    /// refuses the place; reading goes on where it stood.
     pub(super) fn checks(&mut self, at: usize, answer: &Answer<'_>) -> Option<bool> {
         let channel = self.channels.get_mut(at)?;
         let Some(first) = channel.lane.checked() else { return Some(false) };
         let refused = matches!(answer, Answer::Got(got) if matches!(got.status, 400 | 404 | 410));
-        if !refused && self.seen.contains(&in_channel(&channel.id, first)) {
-            return Some(true);
-        }
+        let remembered = self.seen.contains(&in_channel(&channel.id, first));
+        let doubted = match (remembered, refused) {
+            (true, false) => return Some(true),
+            (true, true) => channel.lane.refuse_check(),
+            (false, _) => channel.lane.end_check(),
+        };
         channel.wanted = true;
-        let doubted = channel.lane.end_check().map(|stretch| unchecked(channel, stretch));
+        let doubted = doubted.map(|stretch| unchecked(channel, stretch));
         self.count_unchecked(doubted);
         None
     }

@@ -1,7 +1,7 @@
 //! What a link keeps over the life of the process: cursors, finished turns, posts that wait, own posts.
 
 use super::channel::{Channel, Gate};
-use super::{Link, in_channel};
+use super::{Link, Parked, in_channel};
 use crate::budget;
 use crate::gap::Gap;
 use crate::journal::{Noted, Post, Record};
@@ -12,7 +12,7 @@ use crate::step::Step;
 impl Link {
     /// Gives the link the places that the journal kept.
     pub fn remember(&mut self, channel: String, place: Place) {
-        self.parked.insert(channel, Some(place));
+        self.parked.insert(channel, Parked { place: Some(place), trusted: None });
     }
 
     /// A message whose turn ended in an earlier life.
@@ -71,8 +71,8 @@ impl Link {
             records.push(cursor(&link, &channel.id, channel.lane.cursor().clone(), removed_ms));
             records.extend(channel.lane.done_ids().map(|id| turn(&link, &channel.id, id)));
         }
-        for (channel, place) in &self.parked {
-            records.extend(place.clone().map(|place| cursor(&link, channel, place, removed_ms)));
+        for (channel, parked) in &self.parked {
+            records.extend(parked.place.clone().map(|place| cursor(&link, channel, place, removed_ms)));
         }
         for (channel, done) in &self.done_before {
             records.extend(done.iter().map(|id| turn(&link, channel, id)));

@@ -3,13 +3,12 @@
 use super::answers::{checked, is_array, unreadable};
 use super::calls::Purpose;
 use super::channel::{Channel, Gate, Seek};
-use super::check::unchecked;
 use super::gaps::Missing;
 use super::history::FAILED_MS;
 use super::live::RELIST_MS;
 use super::recall::Recall;
 use super::timeline::pin;
-use super::{Link, State};
+use super::{Link, Parked, State};
 use crate::budget;
 use crate::call::Answer;
 use crate::dialect::{ChannelRow, Newest};
@@ -189,12 +188,11 @@ impl Link {
 
     /// A channel is not in the list any more: its place is kept, or that it had none yet.
     fn part(&mut self, mut channel: Channel) {
-        let doubted = channel.lane.take_doubted().map(|stretch| unchecked(&channel, stretch));
-        self.count_unchecked(doubted);
+        let trusted = channel.lane.part();
         let gone = channel.lane.let_go();
         self.gone(&channel.id, gone);
         let place = (!matches!(channel.gate, Gate::Seeking(_))).then(|| channel.lane.cursor().clone());
-        self.parked.insert(channel.id.to_string(), place);
+        self.parked.insert(channel.id.to_string(), Parked { place, trusted });
     }
 
     /// A channel that was not in the list before: from its kept place, or its first cursor is found and written.
@@ -202,9 +200,12 @@ impl Link {
         let guild = self.guild_name.clone();
         let parked = self.parked.remove(&row.id);
         // it is no new channel: what it has was not all said since the last list
-        let unplaced = parked == Some(None);
-        let mut channel = if let Some(place) = parked.flatten() {
-            Channel::new(&guild, row, place, Gate::Open)
+        let unplaced = parked.as_ref().is_some_and(|parked| parked.place.is_none());
+        let (place, trusted) = parked.map_or((None, None), |parked| (parked.place, parked.trusted));
+        let mut channel = if let Some(place) = place {
+            let mut channel = Channel::new(&guild, row, place, Gate::Open);
+            channel.lane.came_back(trusted);
+            channel
         } else {
             // a `Date` is cut to the second: in the first list's own second, what was said is old
             let cut_ms = if self.listed_once { 0 } else { 999 };

@@ -103,17 +103,51 @@ fn a_connection_that_ends_puts_the_look_off() {
     }
 }
 
+/// The agent is a member of c0, or is not.
+fn member(w: &mut World, is: bool) {
+    let members = &mut w.guild().model.channels.get_mut("c0").unwrap().members;
+    members.retain(|member| member != "recruiter");
+    members.extend(is.then(|| "recruiter".to_owned()));
+}
+
 #[test]
-fn a_place_that_the_guild_refuses_ends_the_look_at_its_channel_alone() {
+fn a_channel_that_refuses_the_agent_is_looked_at_once_it_does_not() {
+    // it is in the list meanwhile, and not in the next
+    for away in [4, 60] {
+        let mut w = burst(600 + away);
+        w.run_for(500);
+        member(&mut w, false);
+        w.run_for(secs(away));
+        member(&mut w, true);
+        w.run_for(secs(180));
+        came_once(&w, 4, 300);
+    }
+}
+
+#[test]
+fn a_place_that_is_refused_again_and_again_is_looked_at_no_more() {
     let mut w = hall(6, 4, 1);
     say_all(&mut w, 4, 0..300);
     w.run_till(secs(60), "a look is under way", |w| w.calls_of("history") * budget::HISTORY_LIMIT > 4 * 300 + 60);
-    w.guild().trouble("history", 1, What::Status(404, None));
-    w.run_for(secs(60));
+    let mut seen = w.calls_of("history");
+    let mut refused = 0;
+    while refused < 12 {
+        // each page in turn: the place, and what is read where it stood
+        w.guild().trouble("history", 1, What::Status(404, None));
+        refused += 1;
+        w.run_for(secs(20));
+        w.guild().trouble.clear();
+        w.run_for(secs(1));
+        if w.calls_of("history") == seen {
+            break;
+        }
+        seen = w.calls_of("history");
+    }
     w.say("c0", "alice", "after");
     w.run_for(secs(60));
     let link = w.link();
     assert_eq!((w.heard().len(), link.gaps, link.replayed, link.reason), (4 * 300 + 1, 0, 0, None), "{link:?}");
+    assert!(refused < 12, "it is looked at for ever");
 }
 
 #[test]
