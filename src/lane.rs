@@ -312,6 +312,8 @@ impl Lane {
         match self.place_of(id) {
             Some(at) if at < self.settled => {}
             Some(at) => {
+                // the message at the cursor is gone, where it was not listed before
+                self.check_over(false);
                 if let Some(entry) = self.entries.remove(at) {
                     self.entries.insert(self.settled, entry);
                 }
@@ -355,7 +357,7 @@ impl Lane {
         // what found no room while this page was under way comes with the next
         let lost = !self.dropped && std::mem::take(&mut self.owed).iter().any(Option::is_some);
         let unlisted = self.forget_unlisted();
-        self.check_over();
+        self.check_over(true);
         self.following = !self.dropped;
         self.unbroken = self.following;
         if self.following {

@@ -6,6 +6,8 @@ use crate::budget;
 
 /// A place that was refused so often, while others are read, is gone.
 const REFUSALS: u8 = 3;
+/// The journal's cursor waits for a look while it stands no more messages behind: it remembers twice as many as done.
+const WAITS: usize = budget::DEDUPE_IDS / 2;
 
 /// What counts as settled without having been listed.
 pub struct Trusted {
@@ -34,6 +36,8 @@ struct Check {
     stage: Stage,
     /// So often the guild refused its place.
     refused: u8,
+    /// The cursor passed so many messages since.
+    passed: usize,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,10 +61,14 @@ impl Lane {
             self.put_off_check();
             let trusted = self.trusted.get_or_insert_with(|| Box::new(Trusted { stretch: None, check: None }));
             let place = &self.read;
-            let fresh = || Stretch { from: place.id.clone(), count: 0, covered: true, doubted: false };
+            // history that is listed newest first is not read from a place on
+            let covered = !self.pinned;
+            let fresh = || Stretch { from: place.id.clone(), count: 0, covered, doubted: false };
             trusted.stretch.get_or_insert_with(fresh).count += 1;
-            let begin = || Check { from: place.clone(), first: id.clone(), stage: Stage::Due, refused: 0 };
-            trusted.check.get_or_insert_with(begin);
+            let begin = || Check { from: place.clone(), first: id.clone(), stage: Stage::Due, refused: 0, passed: 0 };
+            if covered {
+                trusted.check.get_or_insert_with(begin);
+            }
             self.settle(&id);
             self.advance();
             if self.entries.front().is_some_and(|entry| !matches!(entry.what, What::Done)) {
@@ -150,6 +158,21 @@ impl Lane {
         self.stage() == Some(Stage::Late)
     }
 
+    /// The cursor goes into the journal once that was looked at: until then, another life reads history from where it was
+    /// before, and knows what is done.
+    #[must_use]
+    pub fn cursor_waits(&self) -> bool {
+        let check = self.trusted.as_ref().and_then(|trusted| trusted.check.as_ref());
+        check.is_some_and(|check| check.stage != Stage::Late && check.passed <= WAITS)
+    }
+
+    /// The cursor passed a message.
+    pub(super) fn passed_one(&mut self) {
+        if let Some(check) = self.trusted.as_mut().and_then(|trusted| trusted.check.as_mut()) {
+            check.passed += 1;
+        }
+    }
+
     /// History is read from before what was trusted. What is known of it moves no cursor.
     pub fn begin_check(&mut self) {
         if let Some(check) = self.trusted.as_mut().and_then(|trusted| trusted.check.as_mut()) {
@@ -206,15 +229,13 @@ impl Lane {
         }
     }
 
-    /// History was read to its end.
-    pub(super) fn check_over(&mut self) {
+    /// History was read to its end, or comes to what the socket has brought since.
+    pub(super) fn check_over(&mut self, to_its_end: bool) {
         match self.stage() {
-            // the message at the cursor is gone
-            Some(Stage::UnderWay) if self.settled > 0 => self.enter(Stage::Late),
-            Some(Stage::UnderWay | Stage::Late) => {}
-            Some(Stage::Due) | None => return,
+            Some(Stage::UnderWay) => self.looked_at(),
+            Some(Stage::Late) if to_its_end => self.looked_at(),
+            Some(Stage::Late | Stage::Due) | None => {}
         }
-        self.looked_at();
     }
 
     /// What was looked at is doubted no more.

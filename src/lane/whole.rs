@@ -30,6 +30,7 @@ impl Lane {
     /// The cursor moves past a message.
     pub(super) fn pass(&mut self, id: String) {
         self.cursor_moved = true;
+        self.passed_one();
         if !self.pinned {
             return self.cursor.step(&id);
         }

@@ -11,10 +11,9 @@ use crate::step::Step;
 use std::rc::Rc;
 
 impl Link {
-    /// A channel whose history is to be read again, where nothing else is to be read and there is room. Not where history is
-    /// listed newest first: there every reading looks back.
+    /// A channel whose history is to be read again, where nothing else is to be read and there is room.
     pub(super) fn check_next(&mut self, room: bool) -> Option<usize> {
-        if !room || self.dialect.timeline().is_some() {
+        if !room {
             return None;
         }
         for at in 0..self.channels.len() {
@@ -38,15 +37,30 @@ impl Link {
         let Some(first) = channel.lane.checked() else { return Some(false) };
         let refused = matches!(answer, Answer::Got(got) if matches!(got.status, 400 | 404 | 410));
         let remembered = self.seen.contains(&in_channel(&channel.id, first));
-        let doubted = match (remembered, refused) {
-            (true, false) => return Some(true),
-            (true, true) => channel.lane.refuse_check(),
-            (false, _) => channel.lane.end_check(),
+        if remembered && !refused && !channel.lane.crowded() {
+            return Some(true);
+        }
+        channel.wanted = true;
+        if !remembered {
+            let doubted = channel.lane.end_check().map(|stretch| unchecked(channel, stretch));
+            self.count_unchecked(doubted);
+        } else if refused {
+            self.check_refused(at);
+        } else {
+            // it is a busy channel again
+            channel.lane.put_off_check();
+        }
+        None
+    }
+
+    /// A page of what is looked at again brought nothing: reading goes on where it stood, and it is tried later.
+    pub(super) fn check_refused(&mut self, at: usize) {
+        let Some(channel) = self.channels.get_mut(at).filter(|channel| channel.lane.checked().is_some()) else {
+            return;
         };
         channel.wanted = true;
-        let doubted = doubted.map(|stretch| unchecked(channel, stretch));
+        let doubted = channel.lane.refuse_check().map(|stretch| unchecked(channel, stretch));
         self.count_unchecked(doubted);
-        None
     }
 
     /// Of a socket that was found to skip: a gap.
@@ -56,8 +70,10 @@ impl Link {
         self.gap(Gap::Unchecked, 1, missing, &detail);
     }
 
-    /// Something was skipped: its place is written before what says that messages behind it are done.
-    pub(super) fn late(&self, at: usize, step: &mut Step<'_>) {
+    /// Something was skipped: its place is written before what says that messages behind it are done. It says nothing of
+    /// what the socket brings now, and that it may have skipped elsewhere.
+    pub(super) fn late(&mut self, at: usize, step: &mut Step<'_>) {
+        self.doubt_what_was_trusted();
         let Some(channel) = self.channels.get(at) else { return };
         self.keep_cursor(channel, step);
     }

@@ -127,7 +127,12 @@ impl Link {
             lane.map(|lane| (!lane.holds_back(), std::cmp::Reverse(lane.trustable()), lane.waiting()))
         };
         let turns = (0..count).map(|n| (first + n) % count).filter(ready);
-        let Some(at) = turns.min_by_key(rank).or_else(|| self.check_next(room)) else {
+        let mut next = turns.min_by_key(rank);
+        // a channel that cannot be read holds up no look at another
+        if next.and_then(|at| self.channels.get(at)).is_none_or(|channel| channel.failing_since.is_some()) {
+            next = self.check_next(room).or(next);
+        }
+        let Some(at) = next else {
             return self.wait_for_joins(room, crowded, now);
         };
         let Some(channel) = self.channels.get(at) else { return };
@@ -189,6 +194,10 @@ impl Link {
         }
         if page.seek {
             return self.sought(at, &page, &brought, &got, step);
+        }
+        if checks && brought.rows == 0 && !got.cut {
+            // some answer so for a place that is gone
+            return self.check_refused(at);
         }
         if got.cut && brought.passed == 0 {
             return self.too_large(at, &page, &got);
@@ -257,6 +266,7 @@ impl Link {
         let rest = self.failure_rest(wait_ms);
         self.history.busy = false;
         self.history.not_before = Some(step.now.at.after_ms(rest));
+        self.check_refused(at);
         let Some(channel) = self.channels.get_mut(at) else { return };
         channel.goes_on = false;
         channel.read_failed(step.now.at);
@@ -334,7 +344,8 @@ impl Link {
             return;
         }
         // a lane that is not followed was flooded: what the socket brought then was not kept
-        let (baseline, name) = (channel.baseline && channel.lane.following(), channel.id.clone());
+        let looks_back = channel.lane.checked().is_some() || channel.lane.is_late();
+        let (baseline, name) = (channel.baseline && channel.lane.following() && !looks_back, channel.id.clone());
         let owned = self.judge(at, message, bytes, step);
         let baseline = baseline && !message.asks_nothing;
         self.seen.insert(&in_channel(&name, id));

@@ -32,11 +32,14 @@ impl Link {
         });
     }
 
-    /// Gaps that were found and cursors that moved since they were last written.
+    /// Gaps that were found and cursors that moved since they were last written, where nothing is to be looked at before.
     pub fn keep_moved_cursors(&mut self, step: &mut Step<'_>) {
         self.keep_gaps(step);
         for at in 0..self.channels.len() {
             let Some(channel) = self.channels.get_mut(at) else { return };
+            if channel.lane.cursor_waits() {
+                continue;
+            }
             if channel.lane.take_moved() && !matches!(channel.gate, Gate::Seeking(_)) {
                 if let Some(channel) = self.channels.get(at) {
                     self.keep_cursor(channel, step);

@@ -64,6 +64,52 @@ fn what_was_skipped_is_given_again_after_a_kill_and_what_followed_it_is_not() {
 }
 
 #[test]
+fn what_was_skipped_comes_after_a_kill_before_the_look_too() {
+    for ms in [300, 6_000, 9_000, 12_000] {
+        let mut w = burst(40 + ms);
+        w.run_for(ms);
+        assert_eq!(times(&w, "skipped"), 0, "{ms}");
+        w.crash();
+        w.run_for(secs(120));
+        assert_eq!((w.heard().len(), times(&w, "skipped")), (4 * 300 + 1, 1), "{ms}: {:?}", w.link());
+    }
+}
+
+#[test]
+fn two_that_were_skipped_far_apart_make_no_deaf_link() {
+    let mut w = hall(50, 4, 1);
+    for i in 0..3 {
+        w.guild().whisper("c0", "alice", "skipped");
+        say_all(&mut w, 4, i * 40..i * 40 + 40);
+    }
+    say_all(&mut w, 4, 120..300);
+    w.run_till(secs(120), "all came", |w| w.heard().len() == 4 * 300 + 3);
+    w.run_for(secs(120));
+    let link = w.link();
+    assert_eq!((link.attempts, link.state, link.gaps, link.replayed), (1, "live", 0, 3), "{link:?}");
+}
+
+#[test]
+fn a_message_that_is_gone_where_the_cursor_stands_ends_the_look() {
+    let mut w = hall(51, 4, 1);
+    say_all(&mut w, 4, 0..300);
+    w.run_till(secs(60), "a look is under way", |w| w.calls_of("history") * budget::HISTORY_LIMIT > 4 * 300 + 60);
+    for channel in w.guild().model.channels.values_mut() {
+        channel.messages.pop();
+    }
+    w.hand("recruiter").takes_ms = secs(20);
+    (0..60).for_each(|i| drop(w.say("c0", "alice", &format!("after {i}"))));
+    w.run_for(secs(5));
+    w.crash();
+    w.hand("recruiter").takes_ms = 1;
+    w.run_for(secs(180));
+    let after = (0..60).filter(|i| times(&w, &format!("after {i}")) > 0).count();
+    assert_eq!((after, w.link().state), (60, "live"), "{:?}", w.link());
+    let twice = (0..300).filter(|i| times(&w, &format!("m{i}")) != 4).count();
+    assert_eq!(twice, 0);
+}
+
+#[test]
 fn nor_is_what_stands_on_the_same_page_as_the_cursor() {
     let mut late = 0;
     for at in 0..12 {
