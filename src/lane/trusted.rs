@@ -127,12 +127,20 @@ impl Lane {
         self.put_off_check();
     }
 
+    fn check(&self) -> Option<&Check> {
+        self.trusted.as_ref()?.check.as_ref()
+    }
+
+    fn check_mut(&mut self) -> Option<&mut Check> {
+        self.trusted.as_mut()?.check.as_mut()
+    }
+
     fn stage(&self) -> Option<Stage> {
-        Some(self.trusted.as_ref()?.check.as_ref()?.stage)
+        self.check().map(|check| check.stage)
     }
 
     fn enter(&mut self, stage: Stage) {
-        if let Some(check) = self.trusted.as_mut().and_then(|trusted| trusted.check.as_mut()) {
+        if let Some(check) = self.check_mut() {
             check.stage = stage;
         }
     }
@@ -140,7 +148,7 @@ impl Lane {
     /// The first message of what is to be looked at again, while nothing else is to be done here.
     #[must_use]
     pub fn check_due(&self) -> Option<&str> {
-        let check = self.trusted.as_ref()?.check.as_ref()?;
+        let check = self.check()?;
         let calm = self.following && self.entries.is_empty() && self.read == self.cursor;
         (calm && check.stage == Stage::Due).then_some(&*check.first)
     }
@@ -148,7 +156,7 @@ impl Lane {
     /// The first message of what is looked at again.
     #[must_use]
     pub fn checked(&self) -> Option<&str> {
-        let check = self.trusted.as_ref()?.check.as_ref()?;
+        let check = self.check()?;
         (check.stage == Stage::UnderWay).then_some(&*check.first)
     }
 
@@ -162,13 +170,12 @@ impl Lane {
     /// before, and knows what is done.
     #[must_use]
     pub fn cursor_waits(&self) -> bool {
-        let check = self.trusted.as_ref().and_then(|trusted| trusted.check.as_ref());
-        check.is_some_and(|check| check.stage != Stage::Late && check.passed <= WAITS)
+        self.check().is_some_and(|check| check.stage != Stage::Late && check.passed <= WAITS)
     }
 
     /// The cursor passed a message.
     pub(super) fn passed_one(&mut self) {
-        if let Some(check) = self.trusted.as_mut().and_then(|trusted| trusted.check.as_mut()) {
+        if let Some(check) = self.check_mut() {
             check.passed += 1;
         }
     }
@@ -203,7 +210,7 @@ impl Lane {
     /// What was doubted of it then.
     pub fn refuse_check(&mut self) -> Option<Stretch> {
         self.put_off_check();
-        let check = self.trusted.as_mut()?.check.as_mut()?;
+        let check = self.check_mut()?;
         check.refused += 1;
         if check.refused < REFUSALS { None } else { self.end_check() }
     }

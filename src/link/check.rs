@@ -4,11 +4,9 @@
 use super::channel::{Channel, Gate};
 use super::gaps::Missing;
 use super::{Link, in_channel};
-use crate::call::Answer;
 use crate::gap::Gap;
-use crate::lane::Stretch;
+use crate::lane::{Lane, Stretch};
 use crate::step::Step;
-use std::rc::Rc;
 
 impl Link {
     /// A channel whose history is to be read again, where nothing else is to be read and there is room.
@@ -24,26 +22,23 @@ impl Link {
                 channel.wanted = true;
                 return Some(at);
             }
-            let doubted = channel.lane.end_check().map(|stretch| unchecked(channel, stretch));
-            self.count_unchecked(doubted);
+            self.count_doubted(at, Lane::end_check);
         }
         None
     }
 
     /// Whether an answer is of what is looked at again. `None`: it cannot be, now that so much was said since, or the guild
-    /// refuses the place; reading goes on where it stood.
-    pub(super) fn checks(&mut self, at: usize, answer: &Answer<'_>) -> Option<bool> {
+    /// refuses the place (`refused`); reading goes on where it stood.
+    pub(super) fn checks(&mut self, at: usize, refused: bool) -> Option<bool> {
         let channel = self.channels.get_mut(at)?;
         let Some(first) = channel.lane.checked() else { return Some(false) };
-        let refused = matches!(answer, Answer::Got(got) if matches!(got.status, 400 | 404 | 410));
         let remembered = self.seen.contains(&in_channel(&channel.id, first));
         if remembered && !refused && !channel.lane.crowded() {
             return Some(true);
         }
         channel.wanted = true;
         if !remembered {
-            let doubted = channel.lane.end_check().map(|stretch| unchecked(channel, stretch));
-            self.count_unchecked(doubted);
+            self.count_doubted(at, Lane::end_check);
         } else if refused {
             self.check_refused(at);
         } else {
@@ -59,14 +54,19 @@ impl Link {
             return;
         };
         channel.wanted = true;
-        let doubted = channel.lane.refuse_check().map(|stretch| unchecked(channel, stretch));
-        self.count_unchecked(doubted);
+        self.count_doubted(at, Lane::refuse_check);
     }
 
-    /// Of a socket that was found to skip: a gap.
-    pub(super) fn count_unchecked(&mut self, unchecked: Option<Unchecked>) {
-        let Some(Unchecked { channel, from, to, detail }) = unchecked else { return };
-        let missing = Missing { channel: Some(&channel), from: from.as_deref(), to: to.as_deref() };
+    /// What a lane gives up was brought by a socket that was found to skip: a gap.
+    pub(super) fn count_doubted(&mut self, at: usize, give_up: fn(&mut Lane) -> Option<Stretch>) {
+        let Some(channel) = self.channels.get_mut(at) else { return };
+        let Some(Stretch { from, count, .. }) = give_up(&mut channel.lane) else { return };
+        let (id, to) = (channel.id.clone(), channel.lane.read().id.clone());
+        let detail = format!(
+            "{}: {count} message(s) came faster than history may be asked, by a socket that then did not bring what it shows",
+            channel.name(),
+        );
+        let missing = Missing { channel: Some(&id), from: from.as_deref(), to: to.as_deref() };
         self.gap(Gap::Unchecked, 1, missing, &detail);
     }
 
@@ -77,24 +77,6 @@ impl Link {
         let Some(channel) = self.channels.get(at) else { return };
         self.keep_cursor(channel, step);
     }
-}
-
-/// What came of the socket alone, was doubted and cannot be looked at again.
-pub(super) struct Unchecked {
-    channel: Rc<str>,
-    from: Option<String>,
-    to: Option<String>,
-    detail: String,
-}
-
-/// Such a stretch of a channel.
-pub(super) fn unchecked(channel: &Channel, stretch: Stretch) -> Unchecked {
-    let Stretch { from, count, .. } = stretch;
-    let detail = format!(
-        "{}: {count} message(s) came faster than history may be asked, by a socket that then did not bring what it shows",
-        channel.name(),
-    );
-    Unchecked { channel: channel.id.clone(), from, to: channel.lane.read().id.clone(), detail }
 }
 
 fn may_check(channel: &Channel) -> bool {

@@ -160,8 +160,8 @@ impl Link {
     pub(super) fn history_answered(&mut self, page: Page, answer: Answer<'_>, sent: Moment, step: &mut Step<'_>) {
         self.history.busy = false;
         let Some(at) = self.channels.iter().position(|channel| channel.is(&page.channel)) else { return };
-        let Some(checks) = self.checks(at, &answer) else { return };
         let unknown_place = matches!(&answer, Answer::Got(got) if matches!(got.status, 400 | 404 | 410));
+        let Some(checks) = self.checks(at, unknown_place) else { return };
         let got = match checked("history", answer) {
             Ok(got) => got,
             Err(_) if unknown_place && page.expect.is_some() && self.begins_anew(at) => {

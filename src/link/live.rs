@@ -1,13 +1,13 @@
 //! The connection after CONNECT was answered: joins, proof, misses, and what follows from being deaf.
 
 use super::channel::{Channel, Gate};
-use super::check::unchecked;
 use super::hold::Hold;
 use super::{Cable, DEAF_SESSIONS, Link, State, in_channel};
 use crate::backoff::{Class, Outcome};
 use crate::budget;
 use crate::codec::socket::Event;
 use crate::dialect::{ChannelRow, Heard, JoinAnswer};
+use crate::lane::Lane;
 use crate::moment::{Moment, sooner};
 use crate::reason::{Reason, Why};
 use crate::ring::Window;
@@ -351,9 +351,7 @@ impl Link {
     /// What was taken from the socket alone may have gaps: what history is not read over again is counted.
     pub(super) fn doubt_what_was_trusted(&mut self) {
         for at in 0..self.channels.len() {
-            let Some(channel) = self.channels.get_mut(at) else { return };
-            let doubted = channel.lane.doubt_trusted().map(|stretch| unchecked(channel, stretch));
-            self.count_unchecked(doubted);
+            self.count_doubted(at, Lane::doubt_trusted);
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a long message took of the heap is given back with it, however its bytes came, and what channels took that are gone.
 
 use crate::guild::Options;
+use crate::guild::bridge::wait_for;
 use crate::guild::frame::{BINARY, Frame, TEXT};
 use crate::guild::model::Fault;
 use crate::scene::{Scene, words};
@@ -8,7 +9,7 @@ use crate::{Ended, Scenario};
 use guild_bridge::budget;
 use serde_json::json;
 use std::thread::ScopedJoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub const SCENARIOS: &[Scenario] = &[
     Scenario("what_long_messages_took_is_given_back_at_once", 90, || {
@@ -171,12 +172,7 @@ fn next_channels(scene: &mut Scene, list: usize) {
         gone.iter().for_each(|id| guild.remove_channel(id));
         names.iter().for_each(|id| guild.add_channel(id, "channel", &["recruiter", "u7"]));
     });
-    let heard = |guild: &mut crate::guild::model::Model, _| names.iter().all(|id| guild.hearers(id) > 0);
-    let until = Instant::now() + Duration::from_secs(10);
-    while !scene.guild.with(heard) {
-        assert!(Instant::now() < until, "list {list} is not joined: {}", scene.bridge.link("recruiter"));
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    wait_for("join of every channel", 10, || scene.guild.with(|guild, _| names.iter().all(|id| guild.hearers(id) > 0)));
     names.iter().for_each(|id| (0..7).for_each(|n| drop(scene.guild.say(id, "u7", &format!("{n}")))));
     std::thread::sleep(Duration::from_millis(200));
 }
